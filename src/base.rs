@@ -1,0 +1,7 @@
+//! Small parts without knowledge of events: clock, disk, checksum, sizes, durations, secrets.
+
+pub mod checksum;
+pub mod clock;
+pub mod disk;
+pub mod secret;
+pub mod units;

@@ -1,0 +1,1 @@
+//! quarantine: see ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+//! A sealed segment becomes the bytes of one object.
