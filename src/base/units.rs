@@ -120,7 +120,8 @@ fn factor_of(unit: &str, units: &[(&str, u64)]) -> Result<u64, UnitError> {
 /// Shows a value in the largest unit that divides it; of two that give equally few digits the
 /// first of the table.
 fn show(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)], gap: &str) -> fmt::Result {
-    let exact = units.iter().filter(|(_, factor)| value.is_multiple_of(*factor) && value >= *factor);
+    let exact =
+        units.iter().filter(|(_, factor)| value.is_multiple_of(*factor) && value >= *factor);
     let shortest = exact.min_by_key(|(_, factor)| (value / factor).to_string().len());
     match shortest {
         Some((unit, factor)) => f.pad(&format!("{}{gap}{unit}", value / factor)),
