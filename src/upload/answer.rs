@@ -228,17 +228,25 @@ fn find<E: Error + 'static>(error: &object_store::Error) -> Option<&E> {
     None
 }
 
-/// A TLS error hides inside an [`io::Error`], which does not name it as its source.
+/// A TLS error hides inside an [`io::Error`] (or one within another), which does not name it as
+/// its source.
 fn certificate(error: &object_store::Error) -> Option<String> {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        if let Some(tls) = tls_error(error) {
             return matches!(tls, rustls::Error::InvalidCertificate(_)).then(|| tls.to_string());
         }
         next = error.source();
     }
     None
+}
+
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls);
+    }
+    let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
+    tls_error(inner)
 }
 
 /// The innermost reason, which names no URL.

@@ -327,3 +327,7 @@ fn client(options: &DestinationOptions, is_http: bool) -> Result<ClientOptions, 
         .map_err(|error| problem("extra certificate authorities", &error))?;
     Ok(roots.into_iter().fold(client, ClientOptions::with_root_certificate))
 }
+
+#[cfg(test)]
+#[path = "destination/tests.rs"]
+mod tests;

@@ -355,14 +355,16 @@ fn advice(doing: Doing, at: &str, answer: &Answer) -> String {
 }
 
 fn denied(doing: Doing) -> String {
-    let (action, hint) = match doing {
-        Doing::Put => ("s3:PutObject and s3:GetObject", ""),
-        Doing::Head => (
-            "s3:GetObject",
-            ", and s3:ListBucket on the bucket, so that \"not there\" can be told from \"not allowed\"",
-        ),
+    let hint = match doing {
+        Doing::Put => "",
+        Doing::Head => {
+            "; s3:ListBucket on the bucket as well, so that \"not there\" can be told from \"not allowed\""
+        }
     };
-    format!("allow {action} on this prefix in the policy of the key or of the bucket{hint}")
+    format!(
+        "allow s3:PutObject and s3:GetObject on this prefix in the policy of the key or of the \
+         bucket{hint}"
+    )
 }
 
 fn kms() -> String {

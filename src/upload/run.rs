@@ -91,11 +91,13 @@ impl Uploader {
         let mut sealed = self.depot.source.0.sealed_changes();
         let mut drains = self.drains.subscribe();
         loop {
-            line.drain(*drains.borrow_and_update());
+            // One instant for the whole round: what becomes due while it lasts is due at its end.
+            let now = Instant::now();
+            line.drain(*drains.borrow_and_update(), now);
             sealed.mark_unchanged();
-            line.take_up().await?;
+            line.take_up(now).await?;
             line.tell_if_drained();
-            let next = line.next_change();
+            let next = line.next_change(now);
             tokio::select! {
                 _told_or_gone = stop.wait_for(|stop| *stop) => return Ok(()),
                 Some(done) = line.tasks.join_next() => line.settle(done)?,
@@ -156,9 +158,8 @@ impl<'a> Line<'a> {
     }
 
     /// A new wish to drain makes everything that waits due.
-    fn drain(&mut self, requests: u64) {
+    fn drain(&mut self, requests: u64, now: Instant) {
         if requests > self.draining {
-            let now = Instant::now();
             self.queues.values_mut().for_each(|queue| queue.wake_all(now));
         }
         self.draining = requests;
@@ -171,22 +172,21 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn next_change(&self) -> Option<Instant> {
+    fn next_change(&self, now: Instant) -> Option<Instant> {
         if self.tasks.len() >= self.options().concurrency {
             return None; // a slot becomes free first
         }
-        let now = Instant::now();
         self.queues.values().filter_map(|queue| queue.next_change(now)).min()
     }
 
     /// Fills the free slots; the lane with the fewest uploads in the air comes first.
-    async fn take_up(&mut self) -> Result<(), UploadError> {
+    async fn take_up(&mut self, now: Instant) -> Result<(), UploadError> {
         while self.tasks.len() < self.options().concurrency.max(1) {
             let mut lanes = Lane::ALL;
             lanes.sort_by_key(|lane| self.queues.get(lane).map_or(0, Queue::in_flight));
             let mut is_any = false;
             for lane in lanes {
-                if self.take_from(lane).await? {
+                if self.take_from(lane, now).await? {
                     is_any = true;
                     break;
                 }
@@ -198,9 +198,9 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
-    async fn take_from(&mut self, lane: Lane) -> Result<bool, UploadError> {
+    async fn take_from(&mut self, lane: Lane, now: Instant) -> Result<bool, UploadError> {
         let Some(queue) = self.queues.get(&lane) else { return Ok(false) };
-        let found = match queue.pick(Instant::now(), self.options().concurrency) {
+        let found = match queue.pick(now, self.options().concurrency) {
             Pick::Again(number, is_stored) => Some((number, is_stored)),
             Pick::Fresh => self.fresh(lane).await?.map(|number| (number, false)),
             Pick::Nothing => None,
@@ -295,7 +295,3 @@ impl<'a> Line<'a> {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "run/tests.rs"]
-mod tests;
