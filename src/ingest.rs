@@ -1,6 +1,13 @@
 //! From the socket to the spool: admit, read, frame, validate, keep.
 //!
-//! `framer`, `validator`, `repair`, `encoding` and `sieve` are plain functions over bytes; only
-//! `accept`, `connection` and `datagram` know sockets.
+//! `sieve` and what it is made of (`framer`, `flow`, `divide`, `encoding`, `validator`, `names`, `repair`)
+//! are plain functions over bytes; only `accept`, `connection` and `datagram` know sockets.
 
+pub mod divide;
+pub mod encoding;
+pub mod flow;
+pub mod framer;
+pub mod names;
+pub mod repair;
 pub mod sieve;
+pub mod validator;
