@@ -12,7 +12,8 @@ use crate::event::{Fault, Reason, Repair};
 use crate::ingest::encoding::{Charset, utf16_length};
 use crate::ingest::framer::{
     Doctype, DoctypeReach, LOOKAHEAD, Open, Reach, Section, Start, Tag, TagReach, Token, Unclosed,
-    declaration, find_close, find_start, holds_event_start, next_markup, skippable, token,
+    declaration, find_close, find_start, holds_event_start, lost_its_end, next_markup, skippable,
+    token,
 };
 use crate::ingest::repair::{Mended, mend};
 use crate::ingest::sieve::{Event, OnMalformed, Options, Outlet};
@@ -293,20 +294,18 @@ impl Flow {
         }
     }
 
-    /// Whether a comment or an instruction between events holds what it only can hold if its own
-    /// end was lost: no comment may hold `--`, and nobody writes a declaration into an instruction.
+    /// Whether a comment or an instruction between events shows that its own end was lost: as in
+    /// an event, and nobody writes a declaration into an instruction.
     fn swallowed(&self, whole: &[u8], section: Section) -> bool {
         let element = self.options.element.as_bytes();
-        match section {
-            Section::Comment => {
-                let inside = whole.get(4..).unwrap_or_default();
-                let closes = memmem::find(inside, b"--").is_some_and(|at| at + 3 == inside.len());
-                !closes && holds_event_start(whole, element)
-            }
-            _ => memmem::find_iter(whole.get(1..).unwrap_or_default(), b"<?xml").any(|at| {
-                token(whole.get(at + 1..).unwrap_or_default(), element) == Token::Declaration
-            }),
-        }
+        let inside =
+            whole.get(section.opening()..whole.len() - section.close().len()).unwrap_or_default();
+        let declares = || {
+            memmem::find_iter(inside, b"<?xml").any(|at| {
+                token(inside.get(at..).unwrap_or_default(), element) == Token::Declaration
+            })
+        };
+        lost_its_end(inside, section, element) || section == Section::Instruction && declares()
     }
 
     fn wrapper<O: Outlet + ?Sized>(&mut self, bytes: &[u8], mut tag: Tag, out: &mut O) -> Step {
@@ -354,13 +353,18 @@ impl Flow {
             Ok(text) => return self.accept(bytes, end, text.as_bytes(), out),
             Err(fault) => fault,
         };
-        if self.part.is_none() && holds_event_start(frame, self.options.element.as_bytes()) {
+        if self.part.is_none() && self.holds_further_start(frame) {
             return self.divide(bytes, end, None, out);
         }
         match self.mend(frame) {
             Some(mended) => self.accept_mended(bytes, end, &mended, fault, out),
             None => self.reject(bytes, end, fault, None, out),
         }
+    }
+
+    fn holds_further_start(&self, frame: &[u8]) -> bool {
+        let behind = frame.get(1..).unwrap_or_default();
+        holds_event_start(behind, self.options.element.as_bytes())
     }
 
     fn check<'a>(&self, frame: &'a [u8]) -> Result<Cow<'a, str>, Fault> {

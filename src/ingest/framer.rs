@@ -9,7 +9,7 @@
 //! ([`find_start`]), how far an open event reaches ([`Open::scan`]). A scan that ran out of bytes
 //! remembers where it was and does not look at the same bytes again.
 
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter, memchr2, memmem};
 
 /// How many bytes behind a `<` are enough to know what it begins: `</`, a name of at most
 /// 64 bytes, and the byte after it.
@@ -167,12 +167,11 @@ pub fn find_start(bytes: &[u8], from: usize, element: &[u8]) -> Start {
     Start::None
 }
 
-/// Whether a literal event start stands behind the first byte of `frame`.
+/// Whether a literal event start stands anywhere in `bytes`.
 #[must_use]
-pub fn holds_event_start(frame: &[u8], element: &[u8]) -> bool {
-    let rest = frame.get(1..).unwrap_or_default();
-    memchr_iter(b'<', rest)
-        .any(|at| token(rest.get(at..).unwrap_or_default(), element) == Token::EventStart)
+pub fn holds_event_start(bytes: &[u8], element: &[u8]) -> bool {
+    memchr_iter(b'<', bytes)
+        .any(|at| token(bytes.get(at..).unwrap_or_default(), element) == Token::EventStart)
 }
 
 /// The offset behind the first `close` (which ends in `>`) that lies wholly at or behind `begin`,
@@ -227,6 +226,22 @@ impl Section {
             Self::Instruction => 2,
         }
     }
+}
+
+/// Whether a whole section shows by its inside that its own end was lost, so that it closed at a
+/// later one's: it took in an event start and another opening of its kind. A comment needs no such
+/// rule, because it may not hold `--`.
+#[must_use]
+pub fn lost_its_end(inside: &[u8], section: Section, element: &[u8]) -> bool {
+    let opens = |at: usize| Section::of(token(inside.get(at..).unwrap_or_default(), element));
+    let again = match section {
+        Section::Cdata => memmem::find(inside, b"<![CDATA[").is_some(),
+        Section::Comment => memmem::find(inside, b"--").is_some(),
+        Section::Instruction => {
+            memmem::find_iter(inside, b"<?").any(|at| opens(at) == Some(Section::Instruction))
+        }
+    };
+    again && holds_event_start(inside, element)
 }
 
 /// The sections known not to close in a part that is framed a second time: without this, a flood

@@ -9,7 +9,7 @@
 //! invalid), namespace names that are no URIs, and what is beyond the `MAX_` constants.
 
 use crate::event::{Fault, Reason};
-use crate::ingest::framer::is_space;
+use crate::ingest::framer::{Section, is_space, lost_its_end};
 use crate::ingest::names;
 use memchr::{memchr, memchr2, memchr3, memmem};
 use std::borrow::Cow;
@@ -34,16 +34,17 @@ type Checked<T> = Result<T, Fault>;
 ///
 /// # Errors
 /// What is wrong with it and where.
-pub fn validate(text: &str, element: &str) -> Result<(), Fault> {
+pub fn validate<'a>(text: &'a str, element: &'a str) -> Result<(), Fault> {
     check_characters(text)?;
     let mut check = Check {
         text,
+        element,
         at: 0,
         open: Vec::new(),
         bindings: Bindings::default(),
         attributes: Vec::new(),
     };
-    check.root(element)?;
+    check.root()?;
     while !check.open.is_empty() {
         check.content()?;
     }
@@ -81,6 +82,7 @@ fn check_characters(text: &str) -> Checked<()> {
 
 struct Check<'a> {
     text: &'a str,
+    element: &'a str,
     at: usize,
     /// Names of the open elements, and how many bindings were there before each.
     open: Vec<(&'a str, usize)>,
@@ -149,7 +151,8 @@ impl<'a> Check<'a> {
         count
     }
 
-    fn root(&mut self, element: &str) -> Checked<()> {
+    fn root(&mut self) -> Checked<()> {
+        let element = self.element;
         let name = self.text.get(1..1 + element.len());
         if !self.text.starts_with('<') || name != Some(element) {
             return self.fault("not an event");
@@ -214,10 +217,14 @@ impl<'a> Check<'a> {
         if !self.takes("<![CDATA[") {
             return self.fault("a declaration that only a DTD may hold");
         }
-        match memmem::find(self.bytes(), b"]]>") {
-            Some(offset) => self.at += offset + 3,
-            None => return Err(malformed("a CDATA section without end", begin)),
+        let Some(offset) = memmem::find(self.bytes(), b"]]>") else {
+            return Err(malformed("a CDATA section without end", begin));
+        };
+        let inside = self.bytes().get(..offset).unwrap_or_default();
+        if lost_its_end(inside, Section::Cdata, self.element.as_bytes()) {
+            return Err(malformed("a CDATA section that took in an event and another one", begin));
         }
+        self.at += offset + 3;
         Ok(())
     }
 
@@ -244,6 +251,10 @@ impl<'a> Check<'a> {
         };
         if offset > 0 && !self.bytes().first().is_some_and(|&b| is_space(b)) {
             return self.fault("no space behind the target of a processing instruction");
+        }
+        let inside = self.bytes().get(..offset).unwrap_or_default();
+        if lost_its_end(inside, Section::Instruction, self.element.as_bytes()) {
+            return Err(malformed("an instruction that took in an event and another one", begin));
         }
         self.at += offset + 2;
         Ok(())
