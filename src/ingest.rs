@@ -1,14 +1,22 @@
 //! From the socket to the spool: admit, read, frame, validate, keep.
 //!
-//! `framer`, `validator`, `repair`, `encoding` and `sieve` are plain functions over bytes; only
-//! `accept`, `connection` and `datagram` know sockets. Everything they share is the [`House`].
+//! `sieve` and what it is made of (`framer`, `flow`, `divide`, `encoding`, `validator`, `names`,
+//! `repair`) are plain functions over bytes; only `accept`, `connection` and `datagram` know
+//! sockets. Everything they share is the [`House`].
 
 pub mod accept;
 pub mod connection;
 pub mod datagram;
+pub mod divide;
+pub mod encoding;
+pub mod flow;
+pub mod framer;
+pub mod names;
 pub mod registry;
+pub mod repair;
 pub mod sieve;
 mod tally;
+pub mod validator;
 mod worker;
 
 use crate::base::clock::Clock;
