@@ -3,6 +3,8 @@
 //! Each command has one file below and uses the library like anybody else. Without a command the
 //! program runs. To add a command: one variant of [`Command`], one line in [`obey`], one file.
 
+pub mod appliance;
+
 use crate::config::{Env, Problems, Settings, Typed, Warning, settings::LogFormat, table};
 use crate::daemon;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
