@@ -4,6 +4,8 @@
 //! program runs. To add a command: one variant of [`Command`], one line in [`obey`], one file.
 
 pub mod appliance;
+pub mod feed;
+pub mod send;
 
 use crate::config::{Env, Problems, Settings, Typed, Warning, settings::LogFormat, table};
 use crate::daemon;
@@ -72,6 +74,8 @@ struct Cli {
 enum Command {
     /// Listen, keep, deliver (what happens without a command, too)
     Run(Box<Typed>),
+    /// Send simulated events to a listener
+    Send(send::Send),
 }
 
 /// The whole program, from the arguments to the exit code.
@@ -98,6 +102,7 @@ fn obey(cli: Cli) -> ExitCode {
     match cli.command {
         None => run(&cli.settings),
         Some(Command::Run(settings)) => run(&settings),
+        Some(Command::Send(asked)) => send::send(&asked),
     }
 }
 
