@@ -4,6 +4,7 @@
 //! program runs. To add a command: one variant of [`Command`], one line in [`obey`], one file.
 
 pub mod appliance;
+pub mod demo;
 pub mod feed;
 pub mod send;
 
@@ -74,6 +75,8 @@ struct Cli {
 enum Command {
     /// Listen, keep, deliver (what happens without a command, too)
     Run(Box<Typed>),
+    /// See it work with a simulated appliance and a local folder, nothing to configure
+    Demo(demo::Demo),
     /// Send simulated events to a listener
     Send(send::Send),
 }
@@ -102,6 +105,7 @@ fn obey(cli: Cli) -> ExitCode {
     match cli.command {
         None => run(&cli.settings),
         Some(Command::Run(settings)) => run(&settings),
+        Some(Command::Demo(asked)) => demo::demo(&asked),
         Some(Command::Send(asked)) => send::send(&asked),
     }
 }

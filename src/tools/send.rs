@@ -187,13 +187,14 @@ fn bar(count: Option<u64>) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn rate(text: &str) -> Result<f64, &'static str> {
+/// Events a second.
+pub(super) fn rate(text: &str) -> Result<f64, &'static str> {
     let rate = text.parse().ok().filter(|rate| (0.001..=1e9).contains(rate));
     rate.ok_or("a number of events a second, from 0.001")
 }
 
 /// `1%` or `0.01`.
-fn share(text: &str) -> Result<f64, &'static str> {
+pub(super) fn share(text: &str) -> Result<f64, &'static str> {
     let share = match text.strip_suffix('%') {
         Some(percent) => percent.trim().parse().map(|percent: f64| percent / 100.0),
         None => text.parse(),
