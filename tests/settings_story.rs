@@ -4,6 +4,8 @@
 //! `UPDATE_DOCS=1 cargo test --test settings_story` writes the two files anew. The real binary is
 //! asked, with an empty environment, also about what it says to settings that cannot be.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use xml_stream_aggregator::config::table::{NO_DEFAULT, Row, rows};
@@ -110,7 +112,7 @@ fn help_has_every_setting_with_variable_default_and_meaning() {
             assert!(help.contains(&row.variable) && help.contains(&row.meaning), "{row:?}");
             continue;
         };
-        let own = format!("{flag}");
+        let own = flag.clone();
         let is_own = |block: &&String| {
             let at = block.find(&own).map(|at| &block[at + own.len()..]);
             at.is_some_and(|rest| rest.starts_with([' ', '[']))
