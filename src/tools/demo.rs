@@ -9,7 +9,8 @@
 mod screen;
 
 use super::appliance::Style;
-use super::feed::{FeedError, Plan, Sent, feed};
+use super::feed::{Plan, Sent, feed};
+use crate::base::units::Span;
 use crate::config::{Env, Settings, Typed};
 use crate::daemon::{Daemon, Landed, Running};
 use anyhow::{Context, Result, anyhow};
@@ -21,10 +22,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-
-use crate::base::units::Span;
+use tokio::sync::{oneshot, watch};
 
 /// What may be different.
 #[derive(Debug, Clone, clap::Args)]
@@ -71,20 +69,16 @@ async fn show(asked: &Demo) -> Result<ExitCode> {
         }
     };
     let screen = Screen::new(&folder);
-    screen.welcome(running.listen_addr, asked.port, Span(asked.rotation.0));
-    let landed = tokio::spawn(show_landed(running.landed(), screen.clone()));
-    perform(asked, running, landed, &screen).await
+    screen.welcome(running.listen_addr, asked.port, asked.rotation);
+    perform(asked, running, &screen).await
 }
 
-/// Feeds the daemon until somebody ends it, then ends it in order: sender, daemon, display.
-async fn perform(
-    asked: &Demo,
-    running: Running,
-    landed: JoinHandle<u64>,
-    screen: &Screen,
-) -> Result<ExitCode> {
+/// Feeds the daemon until somebody ends it; a second Ctrl-C does not wait for the end.
+async fn perform(asked: &Demo, running: Running, screen: &Screen) -> Result<ExitCode> {
     let sent = Arc::new(Sent::default());
     let (stop, stopped) = watch::channel(false);
+    let (close, closed) = oneshot::channel();
+    let display = tokio::spawn(show_landed(running.landed(), closed, screen.clone()));
     let plan = plan(asked, running.listen_addr.port());
     let mut feeding = tokio::spawn(feed(plan, Arc::clone(&sent), stopped));
     let broken = tokio::select! {
@@ -93,27 +87,45 @@ async fn perform(
     };
     screen.ending();
     stop.send_replace(true);
-    let fed = match broken {
-        Some(ended) => ended,
-        None => feeding.await,
+    let in_order = async {
+        let fed = match broken {
+            Some(ended) => ended,
+            None => feeding.await,
+        };
+        let summary = running.stop("the demo ends").await;
+        drop(close);
+        (fed, summary, display.await)
     };
-    let summary = running.stop("the demo ends").await;
-    let copies = landed.await.context("the display failed")?;
-    fed.context("the simulated appliance failed")?.unwrap_or_else(|error: FeedError| {
+    let (fed, summary, records) = tokio::select! {
+        ended = in_order => ended,
+        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::FAILURE),
+    };
+    if let Err(error) = fed.context("the simulated appliance failed")? {
         screen.note(&error.to_string());
-    });
-    let balanced = screen.summary(sent.tally(), summary, copies);
+    }
+    let records = records.context("the display failed")?;
+    let balanced = screen.summary(sent.tally(), summary, records);
     Ok(if balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Shows every object until the daemon is gone; gives the number of quarantine records.
-async fn show_landed(mut landed: Receiver<Landed>, screen: Screen) -> u64 {
+/// Shows every object until it is closed and nothing is left to show; gives the number of
+/// quarantine records.
+async fn show_landed(
+    mut landed: Receiver<Landed>,
+    mut closed: oneshot::Receiver<()>,
+    screen: Screen,
+) -> u64 {
     let mut records = 0;
+    let mut closing = false;
     loop {
-        match landed.recv().await {
-            Ok(object) => {
-                records += screen.landed(&object);
-            }
+        let object = tokio::select! {
+            biased;
+            object = landed.recv() => object,
+            _ = &mut closed, if !closing => { closing = true; continue }
+            () = std::future::ready(()), if closing => return records,
+        };
+        match object {
+            Ok(object) => records += screen.landed(&object),
             Err(RecvError::Lagged(missed)) => screen.note(&format!("{missed} more landed")),
             Err(RecvError::Closed) => return records,
         }
