@@ -23,7 +23,11 @@ impl Screen {
     /// Where everything is, and what to try by hand.
     pub(super) fn welcome(&self, listening: SocketAddr, asked: u16, rotation: Span) {
         let (host, port) = (listening.ip(), listening.port());
-        let taken = if port == asked { String::new() } else { format!(" (port {asked} is taken)") };
+        let taken = if port == asked || asked == 0 {
+            String::new()
+        } else {
+            format!(" (port {asked} is taken)")
+        };
         println!("{}", style("A simulated appliance sends events, some of them broken.").bold());
         println!();
         line("listening", &format!("{host}:{port}{taken}"));
