@@ -96,16 +96,17 @@ async fn perform(asked: &Demo, running: Running, screen: &Screen) -> Result<Exit
         drop(close);
         (fed, summary, display.await)
     };
-    let (fed, summary, records) = tokio::select! {
-        ended = in_order => ended,
-        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::FAILURE),
-    };
-    if let Err(error) = fed.context("the simulated appliance failed")? {
-        screen.note(&error.to_string());
+    tokio::select! {
+        (fed, summary, records) = in_order => {
+            if let Err(error) = fed.context("the simulated appliance failed")? {
+                screen.note(&error.to_string());
+            }
+            let records = records.context("the display failed")?;
+            let balanced = screen.summary(sent.tally(), summary, records);
+            Ok(if balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        _ = tokio::signal::ctrl_c() => Ok(ExitCode::FAILURE),
     }
-    let records = records.context("the display failed")?;
-    let balanced = screen.summary(sent.tally(), summary, records);
-    Ok(if balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Shows every object until it is closed and nothing is left to show; gives the number of

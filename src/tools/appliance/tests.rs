@@ -51,6 +51,8 @@ fn row_ids_are_unique_within_and_across_appliances_and_times_advance() {
     for number in 0..3 {
         let events = stream(&mut Appliance::numbered(number, 7, Style::Acm, 0.0), 500);
         assert!(events.iter().all(|(_, event)| seen.insert(text_of(event, "cn"))));
+        let own = format!("{number:04x}");
+        assert!(events.iter().all(|(_, event)| text_of(event, "cn").starts_with(&own)));
         let times: Vec<_> = events.iter().map(|(_, e)| text_of(e, "plasectrxRecdateUTC")).collect();
         assert_eq!(times.first().unwrap(), "20260105000000Z");
         assert_eq!(times.last().unwrap(), "20260105000102Z");
@@ -71,8 +73,9 @@ fn the_clock_can_be_set_while_it_runs() {
     let mut appliance = Appliance::new(7, Style::Acm, 0.0);
     stream(&mut appliance, 20);
     appliance.set_time("2027-03-04T05:06:07Z".parse().unwrap());
-    let (_, event) = stream(&mut appliance, 1).remove(0);
-    assert_eq!(text_of(&event, "plasectrxRecdateUTC"), "20270304050607Z");
+    let events = stream(&mut appliance, 9);
+    let time = |place: usize| text_of(&events[place].1, "plasectrxRecdateUTC");
+    assert_eq!((time(0), time(8)), ("20270304050607Z".into(), "20270304050608Z".into()));
 }
 
 #[test]
