@@ -125,6 +125,17 @@ def write_text(path, text):
     path.write_bytes(data)
 
 
+def read_xml(path):
+    """The root of a document, compressed as the name says."""
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        data = gzip.decompress(data)
+    elif path.suffix == ".zst":
+        with pyarrow.input_stream(pyarrow.BufferReader(data), compression="zstd") as stream:
+            data = stream.read()
+    return etree.fromstring(data)
+
+
 def write_ndjson(path, events):
     write_text(path, "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in events))
 

@@ -324,7 +324,24 @@ class OnAnEmulator(unittest.TestCase):
             with self.subTest(file=path.name), Account(path.name.split(".")[1]) as account:
                 (account.folder / path.name).write_bytes(path.read_bytes())
                 self.assertEqual(account.load(), 1)
-                self.assertEqual(vendor(account.rows()[0]), events.expected(events.TRAP))
+                row = account.rows()[0]
+                self.assertEqual(vendor(row), events.expected(events.TRAP))
+                if "event_data" in row:
+                    self.assertEqual(json.loads(row["event_data"]), events.event_json(events.TRAP))
+                else:
+                    self.assertEqual(json.loads(row["_extra"])["siteNested"], {"@level": "1", "door": "01", "floor": "1e3"})
+
+    def test_xml_files_of_the_programs_own_hold_the_trap_event(self):
+        samples = os.environ.get("SNOWFLAKE_SAMPLES")
+        if not samples:
+            self.skipTest("SNOWFLAKE_SAMPLES is not set")
+        found = sorted(p for p in pathlib.Path(samples).iterdir() if p.name.split(".")[1] == "xml")
+        self.assertTrue(found)
+        for path in found:
+            with self.subTest(file=path.name):
+                root = events.read_xml(path)
+                self.assertEqual([child.tag for child in root], ["EVENT"])
+                self.assertEqual(events.variant(root[0]), events.event_variant(events.TRAP))
 
     def test_the_ready_made_queries_find_what_they_are_for(self):
         def stamp(hours):
