@@ -7,6 +7,7 @@ pub mod appliance;
 pub mod demo;
 pub mod feed;
 pub mod send;
+pub mod snowflake;
 
 use crate::config::{Env, Problems, Settings, Typed, Warning, settings::LogFormat, table};
 use crate::daemon;

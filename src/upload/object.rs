@@ -5,13 +5,13 @@
 //! length and checksum must be the manifest's, and the encoder, which may panic on one segment.
 
 use super::Source;
-use super::encode::encode;
+use super::encode::{EncodeError, Open, encode};
 use super::key::is_verbatim;
 use crate::base::checksum::{Checksum, Running};
 use crate::spool::Lane;
 use crate::spool::manifest::{Compression, Form, Format, Manifest};
 use bytes::Bytes;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 
 /// What the manifest says about the file as it is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +82,14 @@ pub fn make(
     contents: &Contents,
     share: u64,
 ) -> io::Result<Made> {
-    let file = source.read(lane, number)?;
     if is_verbatim(lane, form) {
-        return verbatim(file, contents);
+        return verbatim(source.read(lane, number)?, contents);
     }
-    encoded(file, lane, form, contents, share.saturating_sub(BUFFERS + ENCODER))
+    let mut open = || Ok(Box::new(source.read(lane, number)?) as Box<dyn Read>);
+    if !is_as_sealed(open()?, contents)? {
+        return Ok(Made::Damaged);
+    }
+    encoded(&mut open, lane, form, share.saturating_sub(BUFFERS + ENCODER))
 }
 
 fn verbatim(mut file: impl Read, contents: &Contents) -> io::Result<Made> {
@@ -105,56 +108,41 @@ fn verbatim(mut file: impl Read, contents: &Contents) -> io::Result<Made> {
     Ok(Made::Object { bytes: bytes.into(), checksum })
 }
 
-fn encoded(
-    file: impl Read,
-    lane: Lane,
-    form: &Form,
-    contents: &Contents,
-    room: u64,
-) -> io::Result<Made> {
-    let mut input = Watched { inner: file, running: Running::default(), length: 0, failed: None };
-    let mut output = Bounded { bytes: Vec::new(), room, is_full: false };
-    let result =
-        encode(form, lane, &mut BufReader::with_capacity(64 * 1024, &mut input), &mut output);
-    if let Some(error) = input.failed {
-        return Err(error);
-    }
-    if output.is_full {
-        return Ok(Made::TooLarge);
-    }
-    io::copy(&mut input, &mut io::sink())?; // the encoder need not read what follows the last event
-    if input.length != contents.bytes || input.running.value() != contents.checksum {
-        return Ok(Made::Damaged);
-    }
-    if let Err(error) = result {
-        return Ok(Made::Unfit(error.to_string()));
-    }
-    let checksum = Checksum::of(&output.bytes);
-    Ok(Made::Object { bytes: output.bytes.into(), checksum })
+/// Whether the file's length and checksum are the manifest's.
+fn is_as_sealed(mut file: impl Read, contents: &Contents) -> io::Result<bool> {
+    let mut summed = Summed { running: Running::default(), length: 0 };
+    io::copy(&mut file, &mut summed)?;
+    Ok(summed.length == contents.bytes && summed.running.value() == contents.checksum)
 }
 
-/// A reader that sums up what went through it and remembers that the disk failed.
-struct Watched<R> {
-    inner: R,
+fn encoded(open: &mut Open<'_>, lane: Lane, form: &Form, room: u64) -> io::Result<Made> {
+    let mut output = Bounded { bytes: Vec::new(), room, is_full: false };
+    match encode(form, lane, open, &mut output) {
+        _ if output.is_full => Ok(Made::TooLarge),
+        Ok(()) => {
+            let checksum = Checksum::of(&output.bytes);
+            Ok(Made::Object { bytes: output.bytes.into(), checksum })
+        }
+        Err(EncodeError::Read(error)) => Err(error),
+        Err(error) => Ok(Made::Unfit(error.to_string())),
+    }
+}
+
+/// A writer that keeps nothing but length and checksum.
+struct Summed {
     running: Running,
     length: u64,
-    failed: Option<io::Error>,
 }
 
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.inner.read(buffer) {
-            Ok(read) => {
-                self.running.update(buffer.get(..read).unwrap_or_default());
-                self.length += read as u64;
-                Ok(read)
-            }
-            Err(error) => {
-                let told = io::Error::from(error.kind());
-                self.failed = Some(error);
-                Err(told)
-            }
-        }
+impl Write for Summed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.running.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -204,14 +192,14 @@ mod tests {
         flipped[3] ^= 1;
         for file in [&FILE[..5], &longer, &flipped, b""] {
             assert!(matches!(verbatim(file, &contents()).unwrap(), Made::Damaged));
-            let made = encoded(file, Lane::Events, &Form::default(), &contents(), 1 << 20).unwrap();
-            assert!(matches!(made, Made::Damaged));
+            assert!(!is_as_sealed(file, &contents()).unwrap());
         }
     }
 
     #[test]
     fn an_object_beyond_its_share_is_not_built() {
-        let made = encoded(FILE, Lane::Events, &Form::default(), &contents(), 3).unwrap();
+        let mut open = || Ok(Box::new(FILE) as Box<dyn Read>);
+        let made = encoded(&mut open, Lane::Events, &Form::default(), 3).unwrap();
         assert!(matches!(made, Made::TooLarge));
     }
 
@@ -224,7 +212,9 @@ mod tests {
             }
         }
         assert!(verbatim(Broken, &contents()).is_err());
-        assert!(encoded(Broken, Lane::Events, &Form::default(), &contents(), 1 << 20).is_err());
+        assert!(is_as_sealed(Broken, &contents()).is_err());
+        let mut open = || Ok(Box::new(Broken) as Box<dyn Read>);
+        assert!(encoded(&mut open, Lane::Events, &Form::default(), 1 << 20).is_err());
     }
 
     #[test]
