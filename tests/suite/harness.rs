@@ -8,8 +8,8 @@ use crate::support::store::{ACCESS_KEY, BUCKET, Fault, Rule, SECRET_KEY, Store};
 use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, ClientOptions, Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode,
-    PutOptions, PutResult, RetryConfig,
+    Attribute, Attributes, ClientOptions, Error, GetOptions, ObjectStore, PutMode, PutOptions,
+    PutResult, RetryConfig,
 };
 use std::time::Duration;
 

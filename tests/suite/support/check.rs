@@ -23,8 +23,11 @@ pub struct Rules {
     pub date_folders: bool,
     /// `MAX_FILE_SIZE`.
     pub max_file_size: u64,
-    /// The store keeps metadata and refuses a second conditional PUT.
+    /// The store keeps metadata and refuses a second conditional PUT; otherwise a name may carry
+    /// the segment's identity.
     pub modern_store: bool,
+    /// Some segments were damaged: their objects hold less than their metadata say.
+    pub salvaged: bool,
 }
 
 impl Default for Rules {
@@ -35,6 +38,7 @@ impl Default for Rules {
             date_folders: false,
             max_file_size: 10 * 1024 * 1024,
             modern_store: true,
+            salvaged: false,
         }
     }
 }
@@ -76,6 +80,11 @@ pub fn examine(
     if rules.modern_store {
         for (key, times) in store.rewritten() {
             ledger.complain(format!("{key}: was written {times} times"));
+        }
+        for seen in store.requests() {
+            if seen.method == "PUT" && !seen.conditional && seen.key.starts_with(&rules.prefix) {
+                ledger.complain(format!("{}: a PUT without If-None-Match", seen.key));
+            }
         }
     }
     ledger.settle(sent)
@@ -172,7 +181,7 @@ impl<'a> Ledger<'a> {
     fn event_object(&mut self, key: &str, bytes: &[u8]) -> usize {
         self.objects += 1;
         let name = key.strip_prefix(&self.rules.prefix).unwrap_or(key);
-        if let Err(problem) = check_name(name, self.rules.date_folders) {
+        if let Err(problem) = check_name(&self.plain(name), self.rules.date_folders) {
             self.complain(format!("{key}: {problem}"));
         }
         if bytes.len() as u64 > self.rules.max_file_size {
@@ -185,6 +194,14 @@ impl<'a> Ledger<'a> {
         count
     }
 
+    /// A name without the identity that an old store needs in it.
+    fn plain(&self, name: &str) -> String {
+        match name.split_once("-events-").and_then(|(before, _)| before.rsplit_once('_')) {
+            Some((time, _)) if !self.rules.modern_store => format!("{time}.xml"),
+            _ => name.to_owned(),
+        }
+    }
+
     fn metadata(&mut self, object: &Object, count: usize) {
         if !self.rules.modern_store {
             return;
@@ -193,7 +210,7 @@ impl<'a> Ledger<'a> {
         let sum = format!("{:016x}", checksum(CrcAlgorithm::Crc64Nvme, &object.bytes));
         let expected = [("event-count", count.to_string()), ("checksum", sum)];
         for (name, value) in expected {
-            if object.metadata.get(name) != Some(&value) {
+            if object.metadata.get(name) != Some(&value) && !self.rules.salvaged {
                 let got = object.metadata.get(name);
                 self.complain(format!("{key}: {name} is {got:?} instead of {value}"));
             }

@@ -67,12 +67,6 @@ impl Site {
         self
     }
 
-    /// Leaves a setting out.
-    pub fn unset(&mut self, name: &str) -> &mut Self {
-        self.settings.remove(name);
-        self
-    }
-
     /// `DATA_DIR`.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -231,6 +225,28 @@ impl Daemon {
         }
         let output = self.output.lock().unwrap().clone();
         Ended { status: status.unwrap(), log: self.log(), output }
+    }
+
+    /// Waits until it has nothing to do: no processor time for a fifth of a second.
+    pub fn wait_until_idle(&self) {
+        let (mut last, mut since) = (u64::MAX, Instant::now());
+        wait_until("the process is idle", || {
+            let now = self.processor_time();
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+            since.elapsed() > Duration::from_millis(200)
+        });
+    }
+
+    /// Processor time used so far by all its threads, in nanoseconds.
+    fn processor_time(&self) -> u64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        let used = tasks.filter_map(|task| {
+            let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        used.sum()
     }
 
     /// Whether it still runs.

@@ -156,6 +156,12 @@ impl Store {
         std::fs::write(self.beside(key), kept.to_string()).unwrap();
     }
 
+    /// Takes an object away behind the server's back.
+    pub fn uproot(&self, key: &str) {
+        std::fs::remove_file(self.folder.path().join(BUCKET).join(key)).unwrap();
+        std::fs::remove_file(self.beside(key)).unwrap();
+    }
+
     /// The file in which `s3s-fs` keeps an object's attributes.
     fn beside(&self, key: &str) -> PathBuf {
         let name = format!(".bucket-{}.object-{}.metadata.json", base64(BUCKET), base64(key));

@@ -31,8 +31,6 @@ pub struct Seen {
     pub fault: Option<Fault>,
     /// It said `If-None-Match: *`.
     pub conditional: bool,
-    /// Bytes of its body.
-    pub length: usize,
 }
 
 /// What all connections share.
@@ -64,8 +62,6 @@ type Answer = Result<HttpResponse, HungUp>;
 struct Asked {
     method: String,
     key: String,
-    conditional: bool,
-    length: usize,
     head: hyper::http::request::Parts,
     body: Bytes,
 }
@@ -94,10 +90,7 @@ impl Shared {
         let fault = self.fault_for(&method, &key, head.headers.contains_key("if-none-match"));
         let place = self.note(&method, &key, &head, fault.clone());
         let body = read(body, fault.as_ref(), &socket).await?;
-        let length = body.len();
-        let conditional = head.headers.contains_key("if-none-match");
-        let asked = Asked { method, key, conditional, length, head, body };
-        self.set(place, |seen| seen.length = length);
+        let asked = Asked { method, key, head, body };
         let answer = self.clone().meet(fault, asked, &socket).await;
         if let Ok(response) = &answer {
             let status = response.status().as_u16();
@@ -129,7 +122,6 @@ impl Shared {
             status: None,
             fault,
             conditional,
-            length: 0,
         });
         seen.len() - 1
     }
@@ -200,7 +192,7 @@ impl Shared {
     async fn store_now(&self, asked: Asked, quirk: Quirk) -> HttpResponse {
         let turn = self.keys.lock().unwrap().entry(asked.key.clone()).or_default().clone();
         let _turn = turn.lock().await;
-        let Asked { method, key, conditional: _, length: _, head, body } = asked;
+        let Asked { method, key, head, body } = asked;
         let hash = hash(&body);
         let mut request = HttpRequest::from_parts(head, Body::from(body));
         request.extensions_mut().insert(quirk);
