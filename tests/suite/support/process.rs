@@ -171,7 +171,8 @@ pub struct Daemon {
 type Lines = Arc<Mutex<String>>;
 
 impl Daemon {
-    fn spawn(command: &mut Command) -> Self {
+    /// Starts a process and collects what it writes.
+    pub fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let (log, output) = (Lines::default(), Lines::default());
         let readers = vec![
@@ -247,6 +248,14 @@ impl Daemon {
             text.split_whitespace().next()?.parse::<u64>().ok()
         });
         used.sum()
+    }
+
+    /// Processor time of the process, user and system, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: f64 = [11, 12].iter().map(|at| fields[*at].parse::<f64>().unwrap()).sum();
+        ticks / rustix::param::clock_ticks_per_second() as f64
     }
 
     /// Whether it still runs.
