@@ -4,6 +4,8 @@
 //! Names are a contract: metrics, log lines, quarantine records and the documentation use the
 //! strings given here and no others.
 
+pub mod fields;
+
 use std::fmt;
 
 /// First bytes of every event document.
