@@ -20,7 +20,7 @@
 #![allow(clippy::disallowed_methods, reason = "stands outside of the program")]
 
 #[path = "../tests/suite/support/mod.rs"]
-#[allow(dead_code, reason = "the drills use more of it")]
+#[allow(dead_code, unused_imports, reason = "the drills use more of it")]
 mod support;
 
 use std::fs::File;
@@ -46,7 +46,12 @@ fn main() {
         return floor::run(PathBuf::from(folder), sink.parse().unwrap());
     }
     let load = Load::new(setting("BENCH_MB", 256), setting("BENCH_CONNECTIONS", 8) as usize);
-    println!("{:.0} MB, {} events, {} sockets", load.bytes() as f64 / 1e6, load.events(), load.sockets);
+    println!(
+        "{:.0} MB, {} events, {} sockets",
+        load.bytes() as f64 / 1e6,
+        load.events(),
+        load.sockets
+    );
     let floor = measure_floor(&load);
     println!("floor    {floor}");
     let program = measure_program(&load);
@@ -79,7 +84,7 @@ impl Load {
         let (mut block, mut in_block) = (Vec::new(), 0);
         while block.len() < 4_000_000 {
             block.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-            block.extend_from_slice(&factory.appliance_event());
+            block.extend_from_slice(&factory.event().sent);
             block.push(b'\n');
             in_block += 1;
         }
@@ -129,10 +134,18 @@ impl std::fmt::Display for Cost {
 
 fn cost(load: &Load, process: &Daemon, took: Duration) -> Cost {
     Cost {
-        cpu_per_gb: process.cpu_seconds() / (load.bytes() as f64 / 1e9),
+        cpu_per_gb: cpu_seconds(process.id()) / (load.bytes() as f64 / 1e9),
         events_per_second: load.events() as f64 / took.as_secs_f64(),
         peak_memory: process.peak_memory(),
     }
+}
+
+/// Processor time of a process, user and system, in seconds.
+fn cpu_seconds(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: f64 = [11, 12].iter().map(|at| fields[*at].parse::<f64>().unwrap()).sum();
+    ticks / rustix::param::clock_ticks_per_second() as f64
 }
 
 fn measure_program(load: &Load) -> Cost {

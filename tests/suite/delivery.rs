@@ -16,7 +16,7 @@ fn events_of_eight_connections_arrive_once_each() {
     let mut site = Site::new(&store);
     site.set("MAX_FILE_SIZE", "1MB");
     let daemon = site.start();
-    let events = Factory::new(seed).malformed(50).events(20_000);
+    let events = Factory::new(seed).malformed(50).events(10_000);
     let refused = events.iter().filter(|event| event.delivered.is_none()).count();
     let sent = push(site.address(), events, 8, seed);
     let memory = daemon.peak_memory();
@@ -24,7 +24,7 @@ fn events_of_eight_connections_arrive_once_each() {
     assert_eq!(ended.code(), Some(0), "{}", ended.log);
     let rules = Rules { max_file_size: 1_000_000, ..Rules::default() };
     let tally = check(&store, &[&site], &sent, &rules);
-    assert_eq!((tally.delivered, tally.quarantined), (20_000 - refused, refused));
+    assert_eq!((tally.delivered, tally.quarantined), (10_000 - refused, refused));
     assert!(tally.objects >= 20, "{tally:?}");
     assert!(memory < 64 << 20, "peak memory {} MiB", memory >> 20);
 }

@@ -279,10 +279,10 @@ fn an_old_store_without_conditions_is_never_overwritten() {
         store.fault(Rule::always(fault.clone()));
         let sites = neighbours(&store);
         let daemons: Vec<_> = sites.iter().map(Site::start).collect();
-        let sent = crowd(&sites, 300, seed);
+        let sent = crowd(&sites, 150, seed);
         let rules = Rules { modern_store: false, max_file_size: 4096, ..Rules::default() };
         let tally = drain_all(&store, &sites, daemons, &sent, &rules);
-        assert_eq!(tally.delivered, 600, "{fault:?}");
+        assert_eq!(tally.delivered, 300, "{fault:?}");
         let events = |(key, _): &(String, usize)| key.starts_with("xml-events/");
         assert!(!store.rewritten().iter().any(events), "{fault:?}: {:?}", store.rewritten());
     }
@@ -295,10 +295,10 @@ fn two_instances_share_a_prefix() {
     let (store, seed) = (Store::start(), seed());
     let sites = neighbours(&store);
     let daemons: Vec<_> = sites.iter().map(Site::start).collect();
-    let sent = crowd(&sites, 300, seed);
+    let sent = crowd(&sites, 150, seed);
     let rules = Rules { max_file_size: 4096, ..Rules::default() };
     let tally = drain_all(&store, &sites, daemons, &sent, &rules);
-    assert_eq!(tally.delivered, 600);
+    assert_eq!(tally.delivered, 300);
     let refused = store.requests().iter().filter(|seen| seen.status == Some(412)).count();
     assert!(refused > 2, "their names never met, so this drill showed nothing");
 }
@@ -521,9 +521,9 @@ fn loose() -> Rules {
     Rules { salvaged: true, ..Rules::default() }
 }
 
-/// How many events the drills with a backlog use: `DRILL_EVENTS`, 20,000 if it is not set.
+/// How many events the drills with a backlog use: `DRILL_EVENTS`, 10,000 if it is not set.
 fn events() -> usize {
-    std::env::var("DRILL_EVENTS").map_or(20_000, |text| text.parse().unwrap())
+    std::env::var("DRILL_EVENTS").map_or(10_000, |text| text.parse().unwrap())
 }
 
 fn uploads(store: &Store) -> usize {

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::process::{Daemon, wait_until};
+use xml_stream_aggregator::event::fields::{FIELDS, Field, Kind};
 
 /// "At most the one read in hand": bytes that a connection may hold outside of the spool.
 const READ_IN_HAND: u64 = 256 * 1024;
@@ -45,7 +46,9 @@ pub struct Factory {
     malformed: u32,
 }
 
-const NAMES: [&str; 8] = [
+const TEXTS: [&str; 10] = [
+    "",
+    "Input point in alarm",
     "Müller &amp; Söhne",
     "O'Brien",
     "山田 太郎",
@@ -93,26 +96,31 @@ impl Factory {
         (0..count).map(|_| self.event()).collect()
     }
 
+    /// Most of the vendor's fields, about 2 KB.
     fn body(&mut self, cn: &str) -> String {
         let end = ["", "\n", "\r\n"][self.random.random_range(0..3)];
-        let name = NAMES[self.random.random_range(0..NAMES.len())];
-        let filler = "x".repeat(self.random.random_range(0..1500));
-        let address = self.random.random_range(0..1000);
-        [
-            String::new(),
-            "<plasectrxGatewayDN>cn=site,ou=gateways,dc=plasec</plasectrxGatewayDN>".to_owned(),
-            format!("<cn>{cn}</cn>"),
-            "<plasectrxRecdateUTC>20140610125028Z</plasectrxRecdateUTC>".to_owned(),
-            "<plasectrxAckForegroundColor></plasectrxAckForegroundColor>".to_owned(),
-            "<plasectrxEventname>Input point in alarm</plasectrxEventname>".to_owned(),
-            format!("<plasectrxPointaddress> {address}</plasectrxPointaddress>"),
-            "<plasectrxCardno> 0012E5</plasectrxCardno>".to_owned(),
-            format!("<plasectrxLname>{name}</plasectrxLname>"),
-            format!("<plasectrxMsg>{filler}</plasectrxMsg>"),
-            "<plasectrxIsAlarm>1</plasectrxIsAlarm>".to_owned(),
-            String::new(),
-        ]
-        .join(end)
+        let mut text = end.to_owned();
+        for Field { name, kind, .. } in FIELDS {
+            if *name == "cn" {
+                text.push_str(&format!("<cn>{cn}</cn>{end}"));
+            } else if self.random.random_ratio(7, 10) {
+                text.push_str(&format!("<{name}>{}</{name}>{end}", self.value(*kind)));
+            }
+        }
+        text
+    }
+
+    fn value(&mut self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::Dn => "cn=5398f9f5a3,ou=inputs,ou=panels,ou=gateways,dc=plasec",
+            Kind::Digits => " 0012E5",
+            Kind::LocalTime => "20140610085028-0400",
+            Kind::UtcTime => "20140610125028Z",
+            Kind::DateOrNever => "19700101000000Z",
+            Kind::Number => " 750",
+            Kind::Flag => "1",
+            Kind::Text => TEXTS[self.random.random_range(0..TEXTS.len())],
+        }
     }
 }
 
