@@ -104,10 +104,12 @@ fn router(shared: Shared) -> Router {
 }
 
 async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let open = matches!(request.uri().path(), "/healthz" | "/readyz");
-    let host = header(header::HOST);
-    match shared.guard.check(host, header(header::AUTHORIZATION), open) {
+    let judged = {
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let open = matches!(request.uri().path(), "/healthz" | "/readyz");
+        shared.guard.check(header(header::HOST), header(header::AUTHORIZATION), open)
+    };
+    match judged {
         Ok(()) => harden(next.run(request).await),
         Err(refusal @ Refusal::Token) => {
             let ask = [(header::WWW_AUTHENTICATE, "Bearer")];

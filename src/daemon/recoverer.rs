@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes read from the file at a time.
-const CHUNK: usize = 256 * 1024;
+const CHUNK: u64 = 256 * 1024;
 
 /// The sieve, as recovery needs it: UTF-8, no repair, no limit but the file's length.
 #[derive(Debug)]
@@ -27,34 +27,25 @@ impl Outlet for Found<'_> {
 impl Recoverer for SieveRecoverer {
     fn events(
         &self,
-        element: &str,
-        file: &mut dyn Read,
+        element: &ElementName,
+        input: &mut dyn Read,
+        length: u64,
         each: &mut dyn FnMut(Range<u64>),
     ) -> io::Result<()> {
-        let element = ElementName::new(element)
-            .map_err(|wrong| io::Error::new(io::ErrorKind::InvalidData, wrong))?;
         let mut sieve = Sieve::new(Arc::new(Options {
-            element,
-            max_message_size: usize::MAX / 4,
+            element: element.clone(),
+            max_message_size: usize::try_from(length).unwrap_or(usize::MAX / 4).max(1024),
             on_malformed: OnMalformed::Quarantine,
             honour_encodings: false,
         }));
-        sift(&mut sieve, file, &mut Found(each))
-    }
-}
-
-fn sift(sieve: &mut Sieve, file: &mut dyn Read, found: &mut Found<'_>) -> io::Result<()> {
-    let mut buffer = Vec::new();
-    loop {
-        let read = file.by_ref().take(CHUNK as u64).read_to_end(&mut buffer)?;
-        let consumed = if read == 0 {
-            sieve.give_up(&buffer, GiveUp::End, found)
-        } else {
-            sieve.feed(&buffer, found)
-        };
-        if read == 0 {
-            return Ok(());
+        let mut buffer = Vec::new();
+        let mut found = Found(each);
+        let mut input = input;
+        while (&mut input).take(CHUNK).read_to_end(&mut buffer)? > 0 {
+            let consumed = sieve.feed(&buffer, &mut found);
+            buffer.drain(..consumed);
         }
-        buffer.drain(..consumed);
+        sieve.give_up(&buffer, GiveUp::End, &mut found);
+        Ok(())
     }
 }

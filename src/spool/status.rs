@@ -37,6 +37,10 @@ pub struct LaneStatus {
     pub segments: u64,
     /// Items that the ledger counts in the open segment and in those being sealed.
     pub open_items: u64,
+    /// Items that the ledger counts, since the spool was made.
+    pub received: u64,
+    /// Those of them that are in objects which the store has confirmed.
+    pub confirmed: u64,
     /// Since when the oldest sealed segment waits.
     pub oldest_age: Option<Duration>,
 }
@@ -68,10 +72,17 @@ impl Spool {
 
     fn lane_status(&self, lane: Lane) -> LaneStatus {
         // One lock at a time: a guard inside the struct would live to the end of it.
-        let segments = guard(&self.ledger).totals(lane).segments;
+        let totals = guard(&self.ledger).totals(lane).clone();
         let open_items = open_items(&guard(&self.lane(lane).writer));
         let oldest_age = self.oldest_age(lane);
-        LaneStatus { bytes: self.used_by(lane), segments, open_items, oldest_age }
+        LaneStatus {
+            bytes: self.used_by(lane),
+            segments: totals.segments,
+            open_items,
+            received: totals.received + open_items,
+            confirmed: totals.confirmed,
+            oldest_age,
+        }
     }
 
     fn oldest_age(&self, lane: Lane) -> Option<Duration> {

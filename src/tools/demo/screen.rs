@@ -42,7 +42,7 @@ impl Screen {
     /// One object that landed; gives the number of quarantine records in it.
     pub(super) fn landed(&self, object: &Landed) -> u64 {
         let now = Timestamp::now().strftime("%H:%M:%S").to_string();
-        let file = object.location.rsplit('/').next().unwrap_or_default();
+        let file = object.object.rsplit('/').next().unwrap_or_default();
         let bytes = Size(object.bytes).about();
         let text = row(&now, object.lane.name(), &object.items.to_string(), &bytes, file);
         match object.lane {
