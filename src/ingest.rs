@@ -1,10 +1,11 @@
 //! From the socket to the spool: admit, read, frame, validate, keep.
 //!
-//! `sieve` and what it is made of (`framer`, `flow`, `divide`, `encoding`, `validator`, `names`, `repair`)
+//! `sieve` and what it is made of (`framer`, `flow`, `flat`, `divide`, `encoding`, `validator`, `names`, `repair`)
 //! are plain functions over bytes; only `accept`, `connection` and `datagram` know sockets.
 
 pub mod divide;
 pub mod encoding;
+pub mod flat;
 pub mod flow;
 pub mod framer;
 pub mod names;

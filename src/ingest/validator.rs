@@ -72,6 +72,12 @@ pub(super) fn forbidden_character(text: &str) -> Option<usize> {
     if bytes.iter().fold(false, |any, &byte| any | forbidden(byte)) {
         return bytes.iter().position(|&byte| forbidden(byte));
     }
+    forbidden_in_utf8(text)
+}
+
+/// Finds U+FFFE or U+FFFF.
+pub(super) fn forbidden_in_utf8(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
     memmem::find(bytes, b"\xEF\xBF\xBE").or_else(|| memmem::find(bytes, b"\xEF\xBF\xBF"))
 }
 
