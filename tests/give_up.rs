@@ -200,7 +200,7 @@ fn recovery_reads_utf8_only() {
     assert_eq!(line.out(), ["<EVENT>é</EVENT>"]);
 }
 
-/// With the default limit: adjacent stray and cut-off bytes are one piece, and never a larger one.
+/// Adjacent stray and cut-off bytes are one piece, and never a larger one.
 #[test]
 fn a_joined_piece_is_never_larger_than_a_message() {
     let mut line = Line::new(Options { max_message_size: 20, ..options() });
@@ -217,6 +217,17 @@ fn a_joined_piece_is_never_larger_than_a_message() {
     }
     assert_eq!(total, 30 * 18);
     assert!(count <= 61, "{count} pieces");
+}
+
+#[test]
+fn rejected_bytes_and_an_open_event_behind_them_stay_within_the_bound_together() {
+    let mut line = Line::new(Options { max_message_size: 4000, ..options() });
+    line.send(&"x".repeat(3900)).send("<EVENT>");
+    assert_eq!(line.buffer.len(), 3907);
+    line.send(&"y".repeat(3000));
+    assert_eq!(line.buffer.len(), 3007, "the garbage was handed out");
+    line.send(&format!("{}<?xml {}", "x".repeat(9000), "y".repeat(1000)));
+    assert!(line.buffer.len() <= 4000 + 1024, "{} bytes held", line.buffer.len());
 }
 
 /// A million bytes, one at a time, into an event that never ends: what was looked at is not looked

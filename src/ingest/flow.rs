@@ -494,13 +494,15 @@ impl Flow {
         }
         self.held = to;
         self.state = State::Between;
+        if to - self.done >= self.options.max_message_size {
+            self.flush(bytes, out);
+        }
         Step::On
     }
 
     /// Adds bytes from `held` up to `to` to the rejected run, as many as fit.
     fn garbage<O: Outlet + ?Sized>(&mut self, bytes: &[u8], to: usize, out: &mut O) -> Step {
-        let full = self.held - self.done >= self.options.max_message_size;
-        if self.run.is_none() || full {
+        if self.run.is_none() {
             self.flush(bytes, out);
             self.run = Some(STRAY);
         }
