@@ -220,6 +220,22 @@ fn a_joined_piece_is_never_larger_than_a_message() {
 }
 
 #[test]
+fn a_start_cut_in_two_by_the_time_limit_is_still_a_start() {
+    let mut line = line();
+    line.send("<EVENT><![CDATA[ x <EVE");
+    assert_eq!(line.time_out().out(), ["cut-off:<EVENT><![CDATA[ x "]);
+    assert_eq!(line.send("NT/>").out(), ["+<EVENT/>"]);
+}
+
+#[test]
+fn a_broken_declaration_longer_than_a_message_is_handed_out_at_once() {
+    let mut line = Line::new(Options { max_message_size: 20, ..options() });
+    line.send(&format!("<?xml {}", "x".repeat(1018)));
+    assert_eq!(line.buffer.len(), 0);
+    assert_eq!(line.send("y<EVENT/>").end().out()[1..], ["stray:y", "<EVENT/>"]);
+}
+
+#[test]
 fn rejected_bytes_and_an_open_event_behind_them_stay_within_the_bound_together() {
     let mut line = Line::new(Options { max_message_size: 4000, ..options() });
     line.send(&"x".repeat(3900)).send("<EVENT>");
