@@ -9,6 +9,7 @@ pub mod connection;
 pub mod datagram;
 pub mod divide;
 pub mod encoding;
+pub mod flat;
 pub mod flow;
 pub mod framer;
 pub mod names;

@@ -5,6 +5,14 @@
 //! or copy of a repaired event, in order, and the number of bytes skipped. `BLESS=1` writes the
 //! outcomes anew: read the difference before you keep it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use serde_json::{Value, json};

@@ -166,3 +166,53 @@ pub fn utf16_length(decoded: &[u8]) -> u64 {
         })
         .sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use encoding_rs::{SHIFT_JIS, WINDOWS_1252};
+
+    #[test]
+    fn a_label_is_found_wherever_it_stands() {
+        let declared = |text: &str| Charset::declared(format!("<?xml {text}?>").as_bytes());
+        assert_eq!(declared("version='1.0'"), Charset::Utf8);
+        assert_eq!(declared("version='1.0' encoding='utf-8'"), Charset::Utf8);
+        assert_eq!(declared("encoding = \"ISO-8859-1\""), Charset::Declared(WINDOWS_1252));
+        assert_eq!(declared("version='encoding' encoding='sjis'"), Charset::Declared(SHIFT_JIS));
+        assert_eq!(declared("version=' encoding=\"sjis\"'"), Charset::Utf8);
+        assert_eq!(declared("xencoding='sjis'"), Charset::Utf8);
+        assert_eq!(declared("encoding='sjis"), Charset::Utf8);
+    }
+
+    #[test]
+    fn only_encodings_that_agree_with_ascii_are_honoured() {
+        let declared =
+            |label: &str| Charset::declared(format!("<?xml encoding='{label}'?>").as_bytes());
+        for label in ["UTF-16", "utf-16le", "UTF-16BE", "ucs-2", "iso-10646-ucs-2"] {
+            assert_eq!(declared(label), Charset::Utf8, "{label}");
+        }
+        for label in ["iso-2022-jp", "utf-7", "ebcdic-cp-us", "", "UTF-32"] {
+            assert_eq!(declared(label), Charset::Unknown, "{label}");
+        }
+    }
+
+    #[test]
+    fn a_fault_says_where_it_is() {
+        let position = |charset: Charset, bytes: &[u8]| charset.decode(bytes).unwrap_err().position;
+        assert_eq!(position(Charset::Utf8, b"abc\xFFd"), 3);
+        assert_eq!(position(Charset::Declared(SHIFT_JIS), b"ab\x83\x5C\xFFd"), 4);
+        let long = [&b"x".repeat(5000)[..], b"\xFF"].concat();
+        assert_eq!(position(Charset::Declared(SHIFT_JIS), &long), 5000);
+    }
+
+    #[test]
+    fn utf16_keeps_a_high_surrogate_until_its_partner_comes() {
+        let mut text = Vec::new();
+        assert_eq!(decode_utf16(b"\xD8\x3D", true, false, &mut text), 0);
+        assert_eq!(decode_utf16(b"\xD8\x3D\xDE\x00a", true, false, &mut text), 4);
+        assert_eq!(text, "😀".as_bytes());
+        assert_eq!(decode_utf16(b"\x3D\xD8", false, true, &mut text), 2);
+        assert_eq!(text, b"\xF0\x9F\x98\x80\xFF");
+        assert_eq!(utf16_length(&text), 6);
+    }
+}

@@ -10,6 +10,7 @@
 
 use crate::event::{Fault, Reason, Repair};
 use crate::ingest::encoding::{Charset, utf16_length};
+use crate::ingest::flat::{Names, flat};
 use crate::ingest::framer::{
     Doctype, DoctypeReach, LOOKAHEAD, Open, Reach, Section, Start, Tag, TagReach, Token, Unclosed,
     declaration, find_close, find_start, holds_event_start, lost_its_end, next_markup, skippable,
@@ -41,6 +42,9 @@ pub(super) struct Flow {
     pub(super) part: Option<SecondLook>,
     /// How many pieces were too large to be kept in one.
     pub(super) oversized: u64,
+    names: Names,
+    /// Position and length of a rejected run, and its length in the stream.
+    measured: (u64, usize, u64),
     unfinished: Option<u64>,
 }
 
@@ -97,6 +101,8 @@ impl Flow {
             rescued_until: 0,
             part: None,
             oversized: 0,
+            names: Names::default(),
+            measured: (0, 0, 0),
             unfinished: None,
         }
     }
@@ -111,9 +117,9 @@ impl Flow {
         self.unfinished
     }
 
-    /// Stream position behind `text`, which is what was not consumed.
-    pub(super) fn position(&self, text: &[u8]) -> u64 {
-        self.position + self.stream_length(text)
+    /// Stream position of the first byte that was not consumed.
+    pub(super) const fn position(&self) -> u64 {
+        self.position
     }
 
     /// The odd byte at the end of a UTF-16 stream.
@@ -140,9 +146,16 @@ impl Flow {
             self.flush(bytes, out);
         }
         let before = bytes.get(self.done..self.held).filter(|_| open).unwrap_or_default();
-        self.unfinished =
-            (self.done < bytes.len()).then(|| self.position + self.stream_length(before));
+        self.unfinished = (self.done < bytes.len()).then(|| self.position_behind(before));
         self.shift(self.done)
+    }
+
+    /// Stream position behind a rejected run; measured once for each run, however often asked.
+    fn position_behind(&mut self, run: &[u8]) -> u64 {
+        if (self.measured.0, self.measured.1) != (self.position, run.len()) {
+            self.measured = (self.position, run.len(), self.stream_length(run));
+        }
+        self.position + self.measured.2
     }
 
     fn shift(&mut self, by: usize) -> usize {
@@ -187,6 +200,7 @@ impl Flow {
         let start = self.held;
         let token = token(rest, self.options.element.as_bytes());
         self.state = match token {
+            Token::EventStart if self.flat(bytes, rest, out) => return Step::On,
             Token::EventStart => State::Event(Open::new(start, self.options.element.as_bytes())),
             Token::WrapperStart | Token::WrapperEnd => State::Wrapper(Tag::new(start)),
             Token::Doctype => State::Doctype(Doctype::new(start)),
@@ -198,6 +212,20 @@ impl Flow {
             },
         };
         Step::On
+    }
+
+    /// The short way: takes a whole flat event, once, when its start is first seen.
+    fn flat<O: Outlet + ?Sized>(&mut self, bytes: &[u8], rest: &[u8], out: &mut O) -> bool {
+        let Some(flat) = flat(rest, self.options.element.as_bytes(), &mut self.names) else {
+            return false;
+        };
+        let decoded = flat.ascii || matches!(self.charset, Charset::Utf8 | Charset::Wide);
+        if !decoded || flat.length > self.options.max_message_size {
+            return false;
+        }
+        let event = rest.get(..flat.length).unwrap_or_default();
+        self.accept(bytes, self.held + flat.length, event, out);
+        true
     }
 
     fn may_close(&mut self, section: Section) -> bool {
@@ -466,13 +494,15 @@ impl Flow {
         }
         self.held = to;
         self.state = State::Between;
+        if to - self.done >= self.options.max_message_size {
+            self.flush(bytes, out);
+        }
         Step::On
     }
 
     /// Adds bytes from `held` up to `to` to the rejected run, as many as fit.
     fn garbage<O: Outlet + ?Sized>(&mut self, bytes: &[u8], to: usize, out: &mut O) -> Step {
-        let full = self.held - self.done >= self.options.max_message_size;
-        if self.run.is_none() || full {
+        if self.run.is_none() {
             self.flush(bytes, out);
             self.run = Some(STRAY);
         }

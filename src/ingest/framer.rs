@@ -650,3 +650,57 @@ pub fn skippable(bytes: &[u8]) -> usize {
 pub fn next_markup(bytes: &[u8], from: usize) -> usize {
     bytes.get(from..).and_then(|rest| memchr(b'<', rest)).map_or(bytes.len(), |o| from + o)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_cut_anywhere_is_short_and_never_another_token() {
+        for (text, expected) in [
+            ("<EVENT>", Token::EventStart),
+            ("<EVENT/", Token::EventStart),
+            ("<EVENT\n", Token::EventStart),
+            ("</EVENT ", Token::EventEnd),
+            ("<EVENTS>", Token::WrapperStart),
+            ("</EVENTS>", Token::WrapperEnd),
+            ("<?xml\t", Token::Declaration),
+            ("<?xmlx", Token::Instruction),
+            ("<?xml?", Token::Instruction),
+            ("<?é", Token::Instruction),
+            ("<!--", Token::Comment),
+            ("<![CDATA[", Token::Cdata),
+            ("<!DOCTYPE ", Token::Doctype),
+            ("<EVENTX", Token::Other),
+            ("<event>", Token::Other),
+            ("<? ", Token::Other),
+            ("<!doctype ", Token::Other),
+            ("</X", Token::Other),
+        ] {
+            assert_eq!(token(text.as_bytes(), b"EVENT"), expected, "{text}");
+            for end in 1..text.len() {
+                let cut = token(&text.as_bytes()[..end], b"EVENT");
+                assert!(cut == Token::Short || cut == expected, "{text} cut at {end}: {cut:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_opening_does_not_close_itself() {
+        assert_eq!(find_close(b"<!-->", 4, 4, b"-->"), None);
+        assert_eq!(find_close(b"<!--->", 4, 4, b"-->"), None);
+        assert_eq!(find_close(b"<!---->", 4, 4, b"-->"), Some(7));
+        assert_eq!(find_close(b"<?a?>", 2, 2, b"?>"), Some(5));
+        assert_eq!(find_close(b"<?>", 2, 2, b"?>"), None);
+    }
+
+    #[test]
+    fn a_declaration_ends_within_1_kib_and_before_any_other_markup() {
+        assert_eq!(declaration(b"..<?xml a='>' ?>x", 2), TagReach::Closed(16));
+        assert_eq!(declaration(b"<?xml <", 0), TagReach::Broken(6));
+        assert_eq!(declaration(b"<?xml ", 0), TagReach::More);
+        let text = |length: usize| format!("<?xml {}?>", " ".repeat(length - 8));
+        assert_eq!(declaration(text(1024).as_bytes(), 0), TagReach::Closed(1024));
+        assert_eq!(declaration(text(1025).as_bytes(), 0), TagReach::Broken(1024));
+    }
+}

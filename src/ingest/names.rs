@@ -95,3 +95,60 @@ fn holds(text: &str, more: &str) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_ends_where_its_grammar_ends() {
+        for (text, expected) in [
+            ("a b", 1),
+            ("a", 1),
+            ("1a", 0),
+            ("-a", 0),
+            ("", 0),
+            ("a.b-c_1>", 7),
+            ("é×", 2),
+            ("aé·>", 5),
+            ("×", 0),
+            ("a:b=", 3),
+        ] {
+            assert_eq!(length(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_uri_is_one_by_rfc_3986() {
+        for good in [
+            "urn:x",
+            "http://h/p?q#f",
+            "//h:80/%41",
+            "a/b:c",
+            "",
+            "http://u:p@h/",
+            "?a=b",
+            "mailto:a@b",
+        ] {
+            assert!(is_uri(good), "{good}");
+        }
+        for bad in [
+            "a b",
+            "1:a",
+            ":",
+            "%4",
+            "%zz",
+            "a#b#c",
+            "é",
+            "http://[::1]/",
+            "http://h:x/",
+            "http://h:123456/",
+            "a|b",
+            "<",
+            "\"",
+            "a\n",
+        ] {
+            assert!(!is_uri(bad), "{bad}");
+        }
+    }
+}

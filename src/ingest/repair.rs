@@ -36,18 +36,22 @@ pub fn mend(event: &[u8], element: &str, mend_encoding: bool) -> Option<Mended> 
         }
         Err(_) => return None,
     };
-    let tried: [(Repair, &dyn Fn(&str) -> Option<String>); 3] = [
-        (Repair::Control, &control),
-        (Repair::Ampersand, &ampersand),
-        (Repair::Name, &|text| name(text, element)),
-    ];
-    for (rule, apply) in tried {
-        if let Some(changed) = apply(&text) {
+    for rule in [Repair::Control, Repair::Ampersand, Repair::Name] {
+        if let Some(changed) = apply(rule, &text, element) {
             rules.push(rule);
             text = Cow::Owned(changed);
         }
     }
     (!rules.is_empty()).then(|| Mended { text: text.into_owned(), rules })
+}
+
+fn apply(rule: Repair, text: &str, element: &str) -> Option<String> {
+    match rule {
+        Repair::Encoding => None,
+        Repair::Control => control(text),
+        Repair::Ampersand => ampersand(text),
+        Repair::Name => name(text, element),
+    }
 }
 
 /// Each byte outside a valid UTF-8 sequence becomes its Windows-1252 character.
@@ -192,4 +196,48 @@ fn is_space_char(c: char) -> bool {
 
 fn words(tag: &str) -> impl Iterator<Item = &str> {
     tag.split(is_space_char).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mended(event: &[u8]) -> (String, Vec<&'static str>) {
+        let mended = mend(event, "EVENT", true).unwrap();
+        (mended.text, mended.rules.iter().map(|rule| rule.name()).collect())
+    }
+
+    #[test]
+    fn all_rules_work_together_in_their_order() {
+        assert_eq!(
+            mended(b"<EVENT><a b>\xE9 & \x01</a b></EVENT>"),
+            (
+                "<EVENT><ab>é &amp; \u{FFFD}</ab></EVENT>".into(),
+                vec!["encoding", "control", "ampersand", "name"]
+            )
+        );
+    }
+
+    #[test]
+    fn valid_sequences_stay_beside_bytes_that_are_none() {
+        assert_eq!(mended(b"<EVENT>\xC3\xA9\xC3(\x80\xE2\x82</EVENT>").0, "<EVENT>éÃ(€â‚</EVENT>");
+    }
+
+    #[test]
+    fn a_good_event_is_not_touched() {
+        let event =
+            "<EVENT a='&lt;'>&#65;&#x41; <![CDATA[& &]]><!-- & --><?p &?><a\n>x</a ></EVENT>";
+        assert_eq!(mend(event.as_bytes(), "EVENT", true), None);
+    }
+
+    #[test]
+    fn bytes_of_another_encoding_are_not_guessed() {
+        assert_eq!(mend(b"<EVENT>\xE9</EVENT>", "EVENT", false), None);
+    }
+
+    #[test]
+    fn the_events_own_tags_are_not_joined() {
+        assert_eq!(mend(b"<EV ENT></EV ENT>", "EVENT", true), None);
+        assert_eq!(mend(b"<EVENT><EV ENT>x</EV ENT></EVENT>", "EVENT", true), None);
+    }
 }

@@ -141,7 +141,7 @@ impl Sieve {
             + match &mut self.input {
                 Input::Utf16 { big_endian, text } => {
                     let used = decoded(&mut self.flow, *big_endian, text, rest, why, out);
-                    self.undecoded = (used < rest.len()).then(|| self.flow.position(text));
+                    self.undecoded = (used < rest.len()).then(|| self.flow.position());
                     used
                 }
                 _ => pass(&mut self.flow, rest, why, out),

@@ -5,7 +5,7 @@
 //! names of 50,000 bytes, 10,000,000 bytes of text).
 //! Trusted: the text is UTF-8 (its type says so). Not trusted: everything else. No entity is ever
 //! expanded and no DOCTYPE allowed, so nothing grows here.
-//! Refused: what either recommendation forbids, `xml:id` (two equal ones make a whole file
+//! Refused: what either recommendation forbids, elements with the reserved prefix `xml`, `xml:id` (two equal ones make a whole file
 //! invalid), namespace names that are no URIs, and what is beyond the `MAX_` constants.
 
 use crate::event::{Fault, Reason};
@@ -72,6 +72,12 @@ pub(super) fn forbidden_character(text: &str) -> Option<usize> {
     if bytes.iter().fold(false, |any, &byte| any | forbidden(byte)) {
         return bytes.iter().position(|&byte| forbidden(byte));
     }
+    forbidden_in_utf8(text)
+}
+
+/// Finds U+FFFE or U+FFFF.
+pub(super) fn forbidden_in_utf8(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
     memmem::find(bytes, b"\xEF\xBF\xBE").or_else(|| memmem::find(bytes, b"\xEF\xBF\xBF"))
 }
 
@@ -152,9 +158,8 @@ impl<'a> Check<'a> {
     }
 
     fn root(&mut self) -> Checked<()> {
-        let element = self.element;
-        let name = self.text.get(1..1 + element.len());
-        if !self.text.starts_with('<') || name != Some(element) {
+        let behind = self.text.strip_prefix('<').unwrap_or_default();
+        if behind.get(..names::length(behind)) != Some(self.element) {
             return self.fault("not an event");
         }
         self.start_tag()
@@ -303,6 +308,9 @@ impl<'a> Check<'a> {
         let begin = self.at;
         self.at += 1;
         let name = self.qualified_name()?;
+        if name.starts_with("xml:") {
+            return Err(malformed("an element name with the reserved prefix xml", begin));
+        }
         let bindings = self.bindings.order.len();
         let empty = self.attributes()?;
         if self.at - begin > MAX_RUN {
@@ -548,4 +556,51 @@ fn namespace_fault(prefix: &str, namespace: &str) -> Option<&'static str> {
         return (!prefix.is_empty()).then_some("a prefix cannot be declared empty");
     }
     (!names::is_uri(namespace)).then_some("a namespace name that is no URI")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(event: &str) -> (&'static str, usize) {
+        validate(event, "EVENT").map_or_else(|fault| (fault.detail, fault.position), |()| ("", 0))
+    }
+
+    #[test]
+    fn a_fault_says_what_and_where() {
+        assert_eq!(fault("<EVENT>\u{1}</EVENT>"), ("a character that XML does not allow", 7));
+        assert_eq!(fault("<EVENT>&x;</EVENT>").1, 7);
+        assert_eq!(fault("<EVENT a='1' b='2' a='3'/>"), ("an attribute given twice", 19));
+        assert_eq!(fault("<EVENT><a></b></EVENT>").1, 10);
+        assert_eq!(fault("<EVENT/> "), ("something follows the event's end tag", 8));
+        assert_eq!(fault("<EVENT>"), ("the event has no end", 7));
+        assert_eq!(fault("<EVENTS/>"), ("not an event", 0));
+        assert_eq!(fault("EVENT"), ("not an event", 0));
+    }
+
+    #[test]
+    fn no_run_of_text_is_longer_than_libxml2_takes() {
+        let event = |text: &str| format!("<EVENT><a/>{text}<a/></EVENT>");
+        let text = "x".repeat(MAX_RUN / 2);
+        assert_eq!(validate(&event(&text), "EVENT"), Ok(()));
+        assert!(
+            fault(&event(&format!("{text}<!-- --><![CDATA[{text}]]>"))).0.contains("more text")
+        );
+        let long = "x".repeat(MAX_RUN);
+        assert!(fault(&event(&long)).0.contains("more text"));
+        assert!(fault(&event(&format!("<b c='{long}'/>"))).0.contains("a tag larger"));
+        assert!(fault(&event(&format!("<!--{long}-->"))).0.contains("more text"));
+    }
+
+    /// A lookup of each prefix among all declarations would take minutes here.
+    #[test]
+    fn many_declarations_cost_no_more_than_few() {
+        let declarations = |level: usize| -> String {
+            (0..MAX_ATTRIBUTES).map(|n| format!(" xmlns:p{level}-{n}='u'")).collect()
+        };
+        let open: String = (2..60).map(|level| format!("<a{}>", declarations(level))).collect();
+        let use_them = "<p2-0:b/>".repeat(100_000);
+        let event = format!("<EVENT>{open}{use_them}{}</EVENT>", "</a>".repeat(58));
+        assert_eq!(validate(&event, "EVENT"), Ok(()));
+    }
 }
