@@ -1,1 +1,3 @@
 //! tools: see ARCHITECTURE.md.
+
+pub mod inspect;

@@ -71,7 +71,7 @@ fn one(event: &str) -> Value {
 /// DESIGN.md's mapping, written a second time over another parser.
 fn model(element: roxmltree::Node<'_, '_>, top: bool) -> Value {
     let text: String =
-        element.children().filter_map(|n| n.is_text().then(|| n.text())).flatten().collect();
+        element.children().filter(roxmltree::Node::is_text).filter_map(|n| n.text()).collect();
     let text = text.trim_matches([' ', '\t', '\r', '\n']).to_owned();
     let elements: Vec<_> = element.children().filter(|n| n.is_element()).collect();
     if !top && elements.is_empty() && element.attributes().len() == 0 {
