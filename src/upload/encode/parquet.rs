@@ -148,8 +148,7 @@ struct RowGroup {
     columns: Columns,
     /// One per column, `_extra` last.
     values: Vec<Values>,
-    rows: usize,
-    /// Text and bookkeeping held, in bytes.
+    /// Text and bookkeeping held, in bytes; each row adds to it.
     size: usize,
     /// Per column, whether this row's first occurrence is past.
     met: Vec<bool>,
@@ -167,7 +166,7 @@ impl RowGroup {
     fn new(columns: Columns) -> Self {
         let count = columns.names.len() + 1;
         let values = std::iter::repeat_with(Values::default).take(count).collect();
-        Self { columns, values, rows: 0, size: 0, met: vec![false; count], extra: Vec::new() }
+        Self { columns, values, size: 0, met: vec![false; count], extra: Vec::new() }
     }
 
     fn push(&mut self, event: &Element<'_>) -> Result<(), EncodeError> {
@@ -185,7 +184,6 @@ impl RowGroup {
         }
         self.values.iter_mut().for_each(Values::end_row);
         self.size += self.values.len() * size_of::<usize>();
-        self.rows += 1;
         Ok(())
     }
 
@@ -208,7 +206,7 @@ impl RowGroup {
         &mut self,
         file: &mut SerializedFileWriter<W>,
     ) -> Result<(), EncodeError> {
-        if self.rows == 0 {
+        if self.size == 0 {
             return Ok(());
         }
         let mut group = file.next_row_group()?;
@@ -220,7 +218,7 @@ impl RowGroup {
             column.close()?;
         }
         group.close()?;
-        (self.rows, self.size) = (0, 0);
+        self.size = 0;
         Ok(())
     }
 }
