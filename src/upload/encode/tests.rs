@@ -335,6 +335,17 @@ fn the_vendors_fields_are_the_first_columns_and_new_ones_follow() {
 }
 
 #[test]
+fn fields_that_are_seldom_there_do_not_make_row_groups_small() {
+    let wide: String = (0..214).map(|n| format!("<f{n}>1</f{n}>")).collect();
+    let wide = format!("<EVENT>{wide}</EVENT>");
+    let mut events = vec!["<EVENT><cn>1</cn></EVENT>"; 20_000];
+    events.push(&wide);
+    let object = encoded(&form(Format::Parquet, Compression::None), &events);
+    let reader = SerializedFileReader::new(bytes::Bytes::from(object)).unwrap();
+    assert_eq!(reader.metadata().num_row_groups(), 1);
+}
+
+#[test]
 fn parquet_pages_are_of_version_1() {
     use parquet_crate::basic::PageType;
     let object = encoded(&form(Format::Parquet, Compression::None), &[TRAPS]);
@@ -377,6 +388,7 @@ fn parquet_holds_the_same_events_across_row_groups() {
     let object = encoded(&form(Format::Parquet, Compression::None), &events);
     let reader = SerializedFileReader::new(bytes::Bytes::from(object)).unwrap();
     assert!((2..=4).contains(&reader.metadata().num_row_groups()));
+    assert!(reader.metadata().row_groups().iter().all(|group| group.num_rows() > 0));
     assert_parquet_equals_ndjson(&events);
 }
 
