@@ -180,6 +180,20 @@ fn what_is_no_event_file_is_refused_without_repeating_it() {
 }
 
 #[test]
+fn reading_stops_when_nobody_wants_more() {
+    for format in [Format::Xml, Format::Json, Format::Ndjson, Format::Parquet] {
+        let content = Content::Bytes(Bytes::from(object(format, Compression::None, false)));
+        let mut records = 0;
+        records::read(content, &mut |_| {
+            records += 1;
+            false
+        })
+        .unwrap();
+        assert_eq!(records, 1, "{format:?}");
+    }
+}
+
+#[test]
 fn an_empty_file_and_a_byte_order_mark_are_fine() {
     assert_eq!(shown(&["--count"], b""), "0\n");
     assert_eq!(shown(&["--count"], &[b"\xef\xbb\xbf".as_slice(), &segment()].concat()), "2\n");

@@ -116,7 +116,10 @@ fn rows(object: &[u8]) -> Vec<Vec<(String, String)>> {
 fn text_of((name, field): (String, Field)) -> Option<(String, String)> {
     match field {
         Field::Null => None,
-        Field::Str(text) => Some((name, text)),
+        Field::Str(text) => {
+            assert_ne!(text, "", "{name} is empty and not NULL");
+            Some((name, text))
+        }
         other => panic!("{name} is not text but {other:?}"),
     }
 }
