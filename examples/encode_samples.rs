@@ -17,7 +17,7 @@ fn main() -> anyhow::Result<()> {
     let folder = Path::new(&folder);
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let sealed = folder.join("000000000001.sealed");
-    segment::write(&mut File::create(&sealed)?, 6000, 2000)?;
+    segment::write(&mut File::create(&sealed)?, 6000, 3000)?;
     for format in [Format::Xml, Format::Json, Format::Ndjson, Format::Parquet] {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             write_object(folder, &sealed, &Form { format, compression, ..Form::default() })?;

@@ -6,6 +6,7 @@
 pub mod appliance;
 pub mod demo;
 pub mod feed;
+pub mod inspect;
 pub mod send;
 pub mod snowflake;
 

@@ -53,7 +53,7 @@ fn value(field: &str, number: usize) -> String {
         "plasectrxLname" => format!("M\u{fc}ller {} \u{1f6aa}", number % 300),
         "plasectrxIsAlarm" => (number % 2).to_string(),
         "plasectrxSourcename" => format!("Input on subpanel 0 Address {}", number % 64),
-        _ if field.len() % 2 == 0 => String::new(),
-        _ => format!("{field} {}", number % 10),
+        _ if field.len().is_multiple_of(2) => String::new(),
+        _ => format!("value {}", number % 10),
     }
 }

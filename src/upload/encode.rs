@@ -41,6 +41,19 @@ pub enum EncodeError {
     Parquet(#[source] ::parquet::errors::ParquetError),
 }
 
+impl From<document::DocumentError> for EncodeError {
+    /// A sealed segment has its end: one without is damaged.
+    fn from(error: document::DocumentError) -> Self {
+        use document::DocumentError::{Damaged, Read, Unfinished};
+        let ends = "it ends, or is not well-formed, inside an event or before </EVENTS>";
+        match error {
+            Read(cause) => Self::Read(cause),
+            Unfinished { position } => Self::Damaged { position, detail: ends },
+            Damaged { position, detail } => Self::Damaged { position, detail },
+        }
+    }
+}
+
 impl From<::parquet::errors::ParquetError> for EncodeError {
     /// What the library passes on from the output is the output's error.
     fn from(error: ::parquet::errors::ParquetError) -> Self {

@@ -8,14 +8,35 @@
 //! wrapper, an end before the wrapper has closed. Memory: a window of 64 KiB, or twice the largest
 //! event; a piece without an end makes the window grow to the rest of the document.
 
-use super::EncodeError;
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::Range;
 
 /// How much is read at a time, in bytes.
 const CHUNK: usize = 64 * 1024;
+
+/// Why a document gave no further event.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// It could not be read.
+    #[error("reading the document failed: {0}")]
+    Read(#[source] io::Error),
+    /// It ends inside an event or inside the wrapper, or is not well-formed from here on.
+    #[error("the document ends unfinished behind byte {position}")]
+    Unfinished {
+        /// Offset in bytes of what has no end.
+        position: u64,
+    },
+    /// Something stands where only an event may.
+    #[error("the document is damaged at byte {position}: {detail}")]
+    Damaged {
+        /// Offset in bytes.
+        position: u64,
+        /// What is wrong; never repeats input.
+        detail: &'static str,
+    },
+}
 
 /// The events of a document.
 #[derive(Debug)]
@@ -61,9 +82,9 @@ impl<R: Read> Events<R> {
     /// The next event, without what is around it; none behind the last one.
     ///
     /// # Errors
-    /// `Read`, or `Damaged` with the offset in the document.
+    /// See [`DocumentError`].
     #[allow(clippy::should_implement_trait)] // it lends its window, which no `Iterator` can
-    pub fn next(&mut self) -> Result<Option<&[u8]>, EncodeError> {
+    pub fn next(&mut self) -> Result<Option<&[u8]>, DocumentError> {
         loop {
             match look(self.rest(), self.stage) {
                 Step::Event(range) => {
@@ -75,7 +96,9 @@ impl<R: Read> Events<R> {
                 Step::Wrapper(length, stage) => (self.at, self.stage) = (self.at + length, stage),
                 Step::NeedMore if self.exhausted => return self.end(),
                 Step::NeedMore => self.fill()?,
-                Step::Fault(detail) => return Err(self.fault(detail)),
+                Step::Fault(detail) => {
+                    return Err(DocumentError::Damaged { position: self.position(), detail });
+                }
             }
         }
     }
@@ -90,23 +113,16 @@ impl<R: Read> Events<R> {
         self.window.get(self.at..).unwrap_or_default()
     }
 
-    fn fault(&self, detail: &'static str) -> EncodeError {
-        EncodeError::Damaged { position: self.position(), detail }
-    }
-
-    fn end(&self) -> Result<Option<&[u8]>, EncodeError> {
-        if !self.rest().is_empty() {
-            return Err(self.fault("it ends, or is not well-formed, inside an event"));
+    fn end(&self) -> Result<Option<&[u8]>, DocumentError> {
+        if self.rest().is_empty() && self.stage != Stage::Inside {
+            return Ok(None);
         }
-        if self.stage == Stage::Inside {
-            return Err(self.fault("it ends without </EVENTS>"));
-        }
-        Ok(None)
+        Err(DocumentError::Unfinished { position: self.position() })
     }
 
     /// Reads at least as much as is already waiting, so that a large event is looked at only a
     /// logarithmic number of times.
-    fn fill(&mut self) -> Result<(), EncodeError> {
+    fn fill(&mut self) -> Result<(), DocumentError> {
         self.window.drain(..self.at);
         self.base += self.at as u64;
         self.at = 0;
@@ -115,7 +131,7 @@ impl<R: Read> Events<R> {
         }
         let want = self.window.len().max(CHUNK) as u64;
         let got = (&mut self.input).take(want).read_to_end(&mut self.window);
-        self.exhausted = (got.map_err(EncodeError::Read)? as u64) < want;
+        self.exhausted = (got.map_err(DocumentError::Read)? as u64) < want;
         Ok(())
     }
 }

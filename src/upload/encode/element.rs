@@ -53,7 +53,9 @@ impl<'a> Element<'a> {
     /// It is not what the validator accepts.
     pub fn parse(event: &'a [u8]) -> Result<Self, Fault> {
         let source = simdutf8::basic::from_utf8(event).map_err(|_| "an event is not UTF-8")?;
-        Parser { source, reader: Reader::from_str(source), open: Vec::new() }.run()
+        let mut reader = Reader::from_str(source);
+        reader.config_mut().check_end_names = false; // the validator has
+        Parser { source, reader, open: Vec::new() }.run()
     }
 
     /// Attributes in document order.
@@ -84,29 +86,23 @@ impl<'a> Element<'a> {
 
     /// Adds text. Leading white space will be trimmed anyway, so what is only that is replaced.
     fn push_text(&mut self, part: Cow<'a, str>) {
-        if trim(&self.text).is_empty() {
+        if self.text.trim_ascii().is_empty() {
             self.text = part;
         } else if !part.is_empty() {
             self.text.to_mut().push_str(&part);
         }
     }
 
+    /// Rust's ASCII white space is XML's and the form feed, which XML forbids.
     fn trim(&mut self) {
         match &mut self.text {
-            Cow::Borrowed(text) => *text = trim(text),
+            Cow::Borrowed(text) => *text = text.trim_ascii(),
             Cow::Owned(text) => {
-                text.truncate(text.trim_end_matches(SPACE).len());
-                text.drain(..text.len() - text.trim_start_matches(SPACE).len());
+                text.truncate(text.trim_ascii_end().len());
+                text.drain(..text.len() - text.trim_ascii_start().len());
             }
         }
     }
-}
-
-/// XML's white space; not what Unicode calls so.
-const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
-
-fn trim(text: &str) -> &str {
-    text.trim_matches(SPACE)
 }
 
 struct Parser<'a> {

@@ -80,8 +80,9 @@ impl Serialize for At<'_> {
 /// Which children have the same name: a chain per name, in document order, in linear time.
 struct Repeats<'c, 'e, 'a> {
     children: &'c [&'e Element<'a>],
-    /// For each child the next one of its name. Empty if no name is there twice.
-    next: Vec<Option<usize>>,
+    /// For each child the next one of its name; 0: none, as no first child is another's next.
+    /// Empty if no name is there twice.
+    next: Vec<usize>,
     later: Vec<bool>,
 }
 
@@ -94,12 +95,12 @@ enum Place {
 impl<'c, 'e, 'a> Repeats<'c, 'e, 'a> {
     fn of(children: &'c [&'e Element<'a>]) -> Self {
         let (mut next, mut later) = (Vec::new(), Vec::new());
-        let mut last: HashMap<&str, usize> = HashMap::with_capacity(children.len());
+        let mut last: HashMap<&str, usize> = HashMap::with_capacity(children.len().min(64));
         for (index, child) in children.iter().enumerate() {
             let Some(previous) = last.insert(child.name, index) else { continue };
-            next.resize(children.len(), None);
+            next.resize(children.len(), 0);
             later.resize(children.len(), false);
-            set(&mut next, previous, Some(index));
+            set(&mut next, previous, index);
             set(&mut later, index, true);
         }
         Self { children, next, later }
@@ -113,7 +114,7 @@ impl<'c, 'e, 'a> Repeats<'c, 'e, 'a> {
     }
 
     fn after(&self, index: usize) -> Option<usize> {
-        self.next.get(index).copied().flatten()
+        self.next.get(index).copied().filter(|&next| next > 0)
     }
 
     /// The children of one name, beginning with this one.

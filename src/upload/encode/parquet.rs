@@ -156,12 +156,17 @@ struct RowGroup {
     extra: Vec<u8>,
 }
 
-/// The texts of one column, back to back. An empty one is NULL.
+/// The texts of one column that are there, back to back. What is not there costs nothing: a
+/// column that one event in a thousand has may not make row groups small.
 #[derive(Default)]
 struct Values {
     text: Vec<u8>,
-    ends: Vec<usize>,
+    /// Row and end of each text.
+    ends: Vec<(usize, usize)>,
 }
+
+/// What a row counts beside its texts, in bytes, so that rows without any end a group too.
+const PER_ROW: usize = 16;
 
 impl RowGroup {
     fn new(columns: Columns) -> Self {
@@ -178,13 +183,11 @@ impl RowGroup {
             self.extra.clear();
             serde_json::to_writer(&mut self.extra, &rest)
                 .map_err(|e| EncodeError::Write(e.into()))?;
-            self.size += self.extra.len();
             if let Some(values) = self.values.last_mut() {
-                values.text.extend_from_slice(&self.extra);
+                self.size += values.push(self.rows, &self.extra);
             }
         }
-        self.values.iter_mut().for_each(Values::end_row);
-        self.size += self.values.len() * size_of::<usize>();
+        self.size += PER_ROW;
         self.rows += 1;
         Ok(())
     }
@@ -199,8 +202,7 @@ impl RowGroup {
         if std::mem::replace(met, true) || !field.is_plain() {
             return false;
         }
-        values.text.extend_from_slice(field.text.as_bytes());
-        self.size += field.text.len();
+        self.size += values.push(self.rows, field.text.as_bytes());
         true
     }
 
@@ -214,7 +216,7 @@ impl RowGroup {
         let mut group = file.next_row_group()?;
         for values in &mut self.values {
             let Some(mut column) = group.next_column()? else { break };
-            std::mem::take(values).write(|values, levels| {
+            std::mem::take(values).write(self.rows, |values, levels| {
                 column.typed::<ByteArrayType>().write_batch(values, Some(levels), None).map(|_| ())
             })?;
             column.close()?;
@@ -226,29 +228,37 @@ impl RowGroup {
 }
 
 impl Values {
-    fn end_row(&mut self) {
-        self.ends.push(self.text.len());
+    /// Adds a row's text, unless it is empty. Returns what it costs, in bytes.
+    fn push(&mut self, row: usize, text: &[u8]) -> usize {
+        if text.is_empty() {
+            return 0;
+        }
+        self.text.extend_from_slice(text);
+        self.ends.push((row, self.text.len()));
+        text.len() + size_of::<(usize, usize)>()
     }
 
     /// Hands the values over in batches: the texts that are there, and a level (0: NULL) per row.
     fn write(
         self,
+        rows: usize,
         mut batch: impl FnMut(&[ByteArray], &[i16]) -> Result<(), ParquetError>,
     ) -> Result<(), ParquetError> {
         let text = bytes::Bytes::from(self.text);
         let (mut values, mut levels) = (Vec::new(), Vec::new());
-        let mut start = 0;
-        for ends in self.ends.chunks(BATCH) {
-            values.clear();
-            levels.clear();
-            for &end in ends {
-                levels.push(i16::from(end > start));
-                if end > start {
-                    values.push(ByteArray::from(text.slice(start..end)));
-                }
+        let (mut start, mut ends) = (0, self.ends.into_iter().peekable());
+        for row in 0..rows {
+            let end = ends.next_if(|(with_text, _)| *with_text == row).map(|(_, end)| end);
+            levels.push(i16::from(end.is_some()));
+            if let Some(end) = end {
+                values.push(ByteArray::from(text.slice(start..end)));
                 start = end;
             }
-            batch(&values, &levels)?;
+            if levels.len() == BATCH || row + 1 == rows {
+                batch(&values, &levels)?;
+                values.clear();
+                levels.clear();
+            }
         }
         Ok(())
     }
