@@ -12,9 +12,11 @@ use crate::event::{Fault, Reason, Repair};
 use crate::ingest::encoding::{Charset, utf16_length};
 use crate::ingest::flat::{Names, flat};
 use crate::ingest::framer::{
-    Doctype, DoctypeReach, LOOKAHEAD, Open, Reach, Section, Start, Tag, TagReach, Token, Unclosed,
-    declaration, find_close, find_start, holds_event_start, lost_its_end, next_markup, skippable,
-    token,
+    LOOKAHEAD, Open, Reach, Section, Start, Token, Unclosed, find_close, find_start,
+    holds_event_start, lost_its_end, token,
+};
+use crate::ingest::outside::{
+    Doctype, DoctypeReach, Tag, TagReach, declaration, next_markup, skippable,
 };
 use crate::ingest::repair::{Mended, mend};
 use crate::ingest::sieve::{Event, OnMalformed, Options, Outlet};
