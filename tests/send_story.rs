@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -117,4 +117,39 @@ fn over_udp_every_event_is_a_datagram() {
         let text = std::str::from_utf8(&buffer[..length]).unwrap();
         assert!(text.starts_with("<?xml") && text.trim_end().ends_with("</EVENT>"));
     }
+}
+
+#[test]
+fn a_receiver_that_takes_the_connection_but_never_reads_is_an_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = listener.local_addr().unwrap();
+    let deaf = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        stream.peek(&mut [0]).unwrap();
+    });
+    let output = send(to, &["--count", "5"]);
+    deaf.join().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn ctrl_c_ends_it_with_what_was_handed_over_so_far() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xml-stream-aggregator"));
+    command.args(["send", "--to", &listener.local_addr().unwrap().to_string()]);
+    command.args(["--count", "1000", "--rate", "100"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut received = vec![0; 5_000];
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.read_exact(&mut received).unwrap();
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupt.unwrap().success());
+    stream.read_to_end(&mut received).unwrap();
+    drop(stream);
+    let output = child.wait_with_output().unwrap();
+    let arrived = row_ids(&received).len();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(text.contains(&format!("{} were not handed over", 1_000 - arrived)), "{text}");
+    assert!(shown(&output).starts_with(&format!("sent       {arrived} (")), "{}", shown(&output));
 }

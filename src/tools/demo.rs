@@ -20,7 +20,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::{oneshot, watch};
 
@@ -59,6 +59,7 @@ pub fn demo(asked: &Demo) -> ExitCode {
 }
 
 async fn show(asked: &Demo) -> Result<ExitCode> {
+    let mut ends = Ends::watched()?;
     let folder = own_folder(&asked.dir)?;
     let settings = settings(asked, &folder)?;
     let running = match Daemon::start(settings).await {
@@ -70,11 +71,16 @@ async fn show(asked: &Demo) -> Result<ExitCode> {
     };
     let screen = Screen::new(&folder);
     screen.welcome(running.listen_addr, asked.port, asked.rotation);
-    perform(asked, running, &screen).await
+    perform(asked, running, &mut ends, &screen).await
 }
 
 /// Feeds the daemon until somebody ends it; a second Ctrl-C does not wait for the end.
-async fn perform(asked: &Demo, running: Running, screen: &Screen) -> Result<ExitCode> {
+async fn perform(
+    asked: &Demo,
+    running: Running,
+    ends: &mut Ends,
+    screen: &Screen,
+) -> Result<ExitCode> {
     let sent = Arc::new(Sent::default());
     let (stop, stopped) = watch::channel(false);
     let (close, closed) = oneshot::channel();
@@ -83,7 +89,7 @@ async fn perform(asked: &Demo, running: Running, screen: &Screen) -> Result<Exit
     let mut feeding = tokio::spawn(feed(plan, Arc::clone(&sent), stopped));
     let broken = tokio::select! {
         ended = &mut feeding => Some(ended),
-        ended = end(asked.lasting) => { ended?; None }
+        () = ends.first(asked.lasting) => None
     };
     screen.ending();
     stop.send_replace(true);
@@ -105,7 +111,7 @@ async fn perform(asked: &Demo, running: Running, screen: &Screen) -> Result<Exit
             let balanced = screen.summary(sent.tally(), summary, records);
             Ok(if balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        _ = tokio::signal::ctrl_c() => Ok(ExitCode::FAILURE),
+        _ = ends.interrupt.recv() => Ok(ExitCode::FAILURE),
     }
 }
 
@@ -133,19 +139,32 @@ async fn show_landed(
     }
 }
 
-/// Ctrl-C, SIGTERM, or the time that was asked for.
-async fn end(lasting: Option<Span>) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let time = async {
-        match lasting {
-            Some(Span(time)) => tokio::time::sleep(time).await,
-            None => std::future::pending().await,
+/// What ends a demo; watched from before the first line is shown.
+struct Ends {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Ends {
+    fn watched() -> Result<Self> {
+        let watch = |kind| signal(kind).context("cannot wait for signals");
+        let interrupt = watch(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: watch(SignalKind::terminate())? })
+    }
+
+    /// Ctrl-C, SIGTERM, or the time that was asked for.
+    async fn first(&mut self, lasting: Option<Span>) {
+        let time = async {
+            match lasting {
+                Some(Span(time)) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            () = time => {}
         }
-    };
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed.context("cannot wait for Ctrl-C"),
-        _ = terminate.recv() => Ok(()),
-        () = time => Ok(()),
     }
 }
 

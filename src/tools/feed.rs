@@ -217,7 +217,8 @@ impl Feeder {
         while self.next_turn().await.is_some() {
             self.fill(1);
             socket.send(&self.batch.bytes).await.map_err(|error| plan.lost(error))?;
-            self.account(self.batch.bytes.len(), self.batch.bytes.len());
+            let length = self.batch.bytes.len();
+            self.batch.account(length, length, &self.sent);
         }
         Ok(())
     }
@@ -256,20 +257,9 @@ impl Feeder {
         while let Some(rest) = self.batch.bytes.get(done..).filter(|rest| !rest.is_empty()) {
             let written = stream.write(rest).await?;
             done += written;
-            self.account(written, done);
+            self.batch.account(written, done, &self.sent);
         }
         Ok(())
-    }
-
-    /// Counts what has left with the bytes up to `done`.
-    fn account(&mut self, written: usize, done: usize) {
-        self.sent.bytes.fetch_add(written as u64, Relaxed);
-        while let Some(&(end, kind)) = self.batch.ends.get(self.batch.counted)
-            && end <= done
-        {
-            self.sent.count(kind);
-            self.batch.counted += 1;
-        }
     }
 }
 
@@ -286,6 +276,17 @@ impl Batch {
         self.bytes.clear();
         self.ends.clear();
         self.counted = 0;
+    }
+
+    /// Counts what has left with the latest `written` bytes, up to `done`: whole events only.
+    fn account(&mut self, written: usize, done: usize, sent: &Sent) {
+        sent.bytes.fetch_add(written as u64, Relaxed);
+        while let Some(&(end, kind)) = self.ends.get(self.counted)
+            && end <= done
+        {
+            sent.count(kind);
+            self.counted += 1;
+        }
     }
 }
 
@@ -333,5 +334,26 @@ impl Pace {
         }
         let by_now = (self.start.elapsed().as_secs_f64() * rate) as u64 + 1;
         by_now.saturating_sub(self.done).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_counts_when_its_last_byte_has_left() {
+        let ends = vec![(10, Kind::Good), (20, Kind::Rejected), (30, Kind::Repairable)];
+        let mut batch = Batch { bytes: vec![0; 30], ends, counted: 0 };
+        let sent = Sent::default();
+        let mut done = 0;
+        let all = [(9, 0), (1, 1), (9, 1), (11, 3)].map(|(written, expected)| {
+            done += written;
+            batch.account(written, done, &sent);
+            (sent.tally().all(), expected)
+        });
+        assert!(all.iter().all(|(counted, expected)| counted == expected), "{all:?}");
+        let tally = Tally { good: 1, repairable: 1, rejected: 1, bytes: 30 };
+        assert_eq!(sent.tally(), tally);
     }
 }

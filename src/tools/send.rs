@@ -11,6 +11,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// A datagram that nobody has read yet is soon dropped, so UDP has a pace unless told otherwise.
@@ -86,13 +87,20 @@ async fn send_and_report(plan: Plan) -> ExitCode {
     let sent = Arc::new(Sent::default());
     let start = Instant::now();
     let (stop, stopped) = watch::channel(false);
+    let mut interrupt = match signal(SignalKind::interrupt()) {
+        Ok(interrupt) => interrupt,
+        Err(error) => {
+            eprintln!("error: cannot wait for Ctrl-C: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let mut feeding = tokio::spawn(feed(plan.clone(), Arc::clone(&sent), stopped));
     let progress = Progress::new(&plan);
     let outcome = loop {
         tokio::select! {
             ended = &mut feeding => break ended.map_or_else(|panic| Err(panic.to_string()), worded),
             () = progress.wait() => progress.show(&sent.tally()),
-            _ = tokio::signal::ctrl_c() => {
+            _ = interrupt.recv() => {
                 stop.send_replace(true);
                 if tokio::time::timeout(PATIENCE, &mut feeding).await.is_err() {
                     feeding.abort();
