@@ -368,6 +368,50 @@ class OnAnEmulator(unittest.TestCase):
             self.assertEqual(totals[0][:3], (6, 1, 6))
 
 
+class Reconciliation(unittest.TestCase):
+    """The queries that compare store and table, with a table in the place of what the emulator lacks."""
+
+    def loaded(self, account):
+        """Two objects in the table, `a` with two rows and `b` with one."""
+        account.run(sql.find(account.text, "CREATE TABLE"))
+        for name in ["a", "a", "b"]:
+            account.run(f"INSERT INTO {account.table} (file_name) VALUES ('xml-events/2026/01/31/{name}.xml')")
+
+    def test_an_object_without_rows_is_named(self):
+        with Account("xml") as account:
+            self.loaded(account)
+            account.run("CREATE TABLE listed (\"name\" VARCHAR, \"size\" NUMBER, \"last_modified\" VARCHAR)")
+            for name in "abc":
+                account.run(f"INSERT INTO listed VALUES ('s3://bucket/xml-events/2026/01/31/{name}.xml', 1, 'x')")
+            query = sql.once(
+                sql.find(account.text, 'SELECT l."name" AS object'), "TABLE(RESULT_SCAN(LAST_QUERY_ID()))", "listed"
+            )
+            self.assertEqual(account.run(query), [("s3://bucket/xml-events/2026/01/31/c.xml", 1, "x")])
+
+    def test_an_object_with_another_number_of_rows_than_its_manifest_says_is_named(self):
+        with Account("xml") as account:
+            self.loaded(account)
+            account.run("CREATE TABLE manifests (m VARIANT)")
+            for name, count in [("a", 2), ("b", 2), ("c", 1)]:
+                told = json.dumps({"object": f"xml-events/2026/01/31/{name}.xml", "event_count": count})
+                account.run(f"INSERT INTO manifests SELECT PARSE_JSON('{told}')")
+            query = sql.find(sql.script("--manifest"), "WITH told")
+            source = sql.between(query, "@XML_EVENTS_STAGE_MANIFESTS", "\n)")
+            query = sql.once(query, source, "manifests").replace("$1:", "m:")
+            found = [(object.rsplit("/")[-1], told, rows) for object, told, rows in account.run(query)]
+            self.assertEqual(found, [("b.xml", 2, 1), ("c.xml", 1, 0)])
+
+
+class Documentation(unittest.TestCase):
+    def test_the_queries_of_the_guide_are_read_by_sqlglot(self):
+        guide = (sql.ROOT / "docs/snowflake.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"^ *```sql\n(.*?)^ *```", guide, re.MULTILINE | re.DOTALL)
+        whole = [b for b in blocks if "…" not in b]
+        self.assertGreaterEqual(len(whole), 2)
+        for statement in itertools.chain.from_iterable(map(sql.statements, whole)):
+            self.assertIsInstance(sqlglot.parse_one(statement, dialect="snowflake"), exp.Select)
+
+
 class Snapshots(unittest.TestCase):
     """What only changes when somebody looks at the change."""
 
