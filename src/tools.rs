@@ -3,6 +3,12 @@
 //! Each command has one file below and uses the library like anybody else. Without a command the
 //! program runs. To add a command: one variant of [`Command`], one line in [`obey`], one file.
 
+pub mod appliance;
+pub mod demo;
+pub mod feed;
+pub mod send;
+pub mod snowflake;
+
 use crate::config::{Env, Problems, Settings, Typed, Warning, settings::LogFormat, table};
 use crate::daemon;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -70,6 +76,10 @@ struct Cli {
 enum Command {
     /// Listen, keep, deliver (what happens without a command, too)
     Run(Box<Typed>),
+    /// See it work with a simulated appliance and a local folder, nothing to configure
+    Demo(demo::Demo),
+    /// Send simulated events to a listener
+    Send(send::Send),
 }
 
 /// The whole program, from the arguments to the exit code.
@@ -96,6 +106,8 @@ fn obey(cli: Cli) -> ExitCode {
     match cli.command {
         None => run(&cli.settings),
         Some(Command::Run(settings)) => run(&settings),
+        Some(Command::Demo(asked)) => demo::demo(&asked),
+        Some(Command::Send(asked)) => send::send(&asked),
     }
 }
 

@@ -1,0 +1,32 @@
+//! The tests that see the program from outside: the real binary, real sockets, a real S3 protocol
+//! server. One binary, so that the server is linked once.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | [`arrows`] | the source keeps the arrows of ARCHITECTURE.md, and every file has its header |
+//! | [`harness`] | the store and the checks of this suite do what the tests below rely on |
+//! | [`delivery`] | one event's whole way, from plain sockets to objects that an independent parser reads |
+//! | [`settings`] | wrong settings and unusable surroundings: message and exit code |
+//! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
+//!
+//! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests stand outside of the program and touch its files as a person would"
+)]
+
+mod support;
+
+mod arrows;
+mod delivery;
+mod faults;
+mod harness;
+mod settings;

@@ -1,0 +1,6 @@
+//! What the tests stand on: a store, the program as a process, an appliance, and the check.
+
+pub mod appliance;
+pub mod check;
+pub mod process;
+pub mod store;
