@@ -13,22 +13,31 @@ readonly hardened=(--read-only --cap-drop ALL --security-opt no-new-privileges -
 
 # stage_up [SETTING=VALUE...]: networks, an empty store, and a listener with an empty spool.
 stage_up() {
+    ground
+    docker run -d --name xsa-s3 --user "$(id -u):$(id -g)" "${at_s3[@]}" -v "$objects:/objects" "$store_image" \
+        --host 0.0.0.0 --port 9000 --access-key drill-key --secret-key drill-secret /objects >/dev/null
+    listener -e AWS_ENDPOINT_URL=http://s3:9000 "${@/#/-e=}"
+    until_true 20 healthy || fail_drill "the listener did not become healthy"
+}
+
+readonly at_s3=(--network xsa-stores --network-alias s3)
+
+ground() {
     stage_down
     objects=$work/objects
     rm -rf "${objects:?}" && mkdir -p "$objects/$bucket"
     docker network create xsa-appliances >/dev/null
     docker network create --internal xsa-stores >/dev/null
     docker volume create xsa-spool >/dev/null
-    docker run -d --name xsa-s3 --user "$(id -u):$(id -g)" --network xsa-stores --network-alias s3 -v "$objects:/objects" "$store_image" \
-        --host 0.0.0.0 --port 9000 --access-key drill-key --secret-key drill-secret /objects >/dev/null
-    local setting settings=()
-    for setting in BUCKET_NAME=$bucket AWS_ENDPOINT_URL=http://s3:9000 AWS_REGION=us-east-1 ROTATION_INTERVAL=2s \
-        INSTANCE_ID=drill "$@"; do settings+=(-e "$setting"); done
+}
+
+# listener DOCKER_ARGUMENT...: keys as files, a volume, its admin port on this host's loopback.
+listener() {
     docker create --name xsa-listener "${hardened[@]}" --network xsa-appliances --network-alias listener \
-        -p 127.0.0.1::8081 -v xsa-spool:/data -v "$work/secrets:/run/secrets:ro" "${settings[@]}" "$image" >/dev/null
+        -p 127.0.0.1::8081 -v xsa-spool:/data -v "$work/secrets:/run/secrets:ro" -e BUCKET_NAME=$bucket \
+        -e AWS_REGION=us-east-1 -e ROTATION_INTERVAL=2s -e INSTANCE_ID=drill "$@" "$image" >/dev/null
     docker network connect xsa-stores xsa-listener
     docker start xsa-listener >/dev/null
-    until_true 20 healthy || fail_drill "the listener did not become healthy"
 }
 
 stage_down() {
