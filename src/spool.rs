@@ -14,7 +14,9 @@ pub mod manifest;
 pub mod names;
 mod open;
 pub mod ranges;
+mod recovery;
 pub mod reserve;
+mod salvage;
 pub mod sealed;
 pub mod status;
 
@@ -189,6 +191,7 @@ pub struct Spool {
     paused: watch::Sender<Paused>,
     room: Mutex<reserve::RoomKeeper>,
     sealed: watch::Sender<u64>,
+    due: Mutex<recovery::Due>,
     last_sync: Mutex<Option<Duration>>,
     last_seal: Mutex<Option<Timestamp>>,
     _lock: Box<dyn Any + Send + Sync>,
@@ -224,6 +227,7 @@ impl Spool {
             paused: watch::Sender::new(Paused::default()),
             room: Mutex::default(),
             sealed: watch::Sender::new(0),
+            due: Mutex::default(),
             last_sync: Mutex::default(),
             last_seal: Mutex::default(),
             _lock: lock,

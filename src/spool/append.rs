@@ -101,8 +101,8 @@ impl Spool {
         }
     }
 
-    fn exists(&self, lane: Lane, number: u64) -> io::Result<bool> {
-        for state in [State::Open, State::Sealed, State::Stuck] {
+    pub(super) fn exists(&self, lane: Lane, number: u64) -> io::Result<bool> {
+        for state in [State::Sealed, State::Open, State::Stuck] {
             if self.disk.size(&self.paths.segment(lane, number, state))?.is_some() {
                 return Ok(true);
             }

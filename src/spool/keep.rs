@@ -18,6 +18,7 @@ impl Spool {
             self.finish(lane);
         }
         self.check_room();
+        self.recover_again();
         if guard(&self.ledger).dirty {
             self.store_ledger();
         }

@@ -203,14 +203,19 @@ impl Ledger {
         totals.reserved = totals.reserved.max(through);
     }
 
-    /// Adds a sealed segment, once.
-    pub fn seal(&mut self, lane: Lane, number: u64, manifest: &Manifest) {
-        self.dirty |= self.books.get_mut(lane).seal(number, manifest);
+    /// Adds a sealed segment, once; gives back the bytes added.
+    pub fn seal(&mut self, lane: Lane, number: u64, manifest: &Manifest) -> u64 {
+        let added = self.books.get_mut(lane).seal(number, manifest);
+        self.dirty |= added > 0;
+        added
     }
 
-    /// Moves a segment from spooled to confirmed, once.
-    pub fn retire(&mut self, lane: Lane, number: u64, manifest: &Manifest) {
+    /// Moves a segment from spooled to confirmed, once; gives back the bytes that had not been
+    /// added before.
+    pub fn retire(&mut self, lane: Lane, number: u64, manifest: &Manifest) -> u64 {
+        let added = self.seal(lane, number, manifest);
         self.dirty |= self.books.get_mut(lane).retire(number, manifest);
+        added
     }
 
     /// Notes what a segment has lost; its manifest keeps it, so the file need not.
@@ -247,15 +252,19 @@ impl Ledger {
     }
 
     /// Takes the manifest of an existing segment into the check. Segments that the stored totals
-    /// do not include are added to them.
-    pub fn check_one(&mut self, lane: Lane, number: u64, manifest: &Manifest) {
+    /// do not include are added to them; gives back the bytes added.
+    pub fn check_one(&mut self, lane: Lane, number: u64, manifest: &Manifest) -> u64 {
         let book = self.books.get_mut(lane);
         if book.check.counted.contains(number) && number >= book.check.cursor {
             book.check.found.add(manifest);
         }
         book.check.cursor = number.saturating_add(1);
         self.lose(lane, number, manifest);
-        self.seal(lane, number, manifest);
+        self.seal(lane, number, manifest)
+    }
+
+    pub fn is_checked(&self, lane: Lane) -> bool {
+        self.books.get(lane).check.done
     }
 
     /// Ends the check of a lane.
@@ -301,22 +310,21 @@ impl Book {
         self.totals = totals;
     }
 
-    fn seal(&mut self, number: u64, manifest: &Manifest) -> bool {
+    fn seal(&mut self, number: u64, manifest: &Manifest) -> u64 {
         if self.totals.counted.contains(number) {
-            return false;
+            return 0;
         }
         self.totals.counted.insert(number);
         self.totals.received += counted(manifest);
         self.totals.segments += 1;
         self.totals.bytes += manifest.holds().2;
-        true
+        manifest.holds().2
     }
 
     fn retire(&mut self, number: u64, manifest: &Manifest) -> bool {
         if self.totals.retired.contains(number) {
             return false;
         }
-        self.seal(number, manifest);
         self.totals.retired.insert(number);
         self.totals.confirmed += manifest.holds().1;
         self.totals.damaged += manifest.lost();

@@ -43,6 +43,9 @@ pub(super) struct Now {
     pub monotonic: Duration,
 }
 
+/// A file, the good bytes in it, and their checksum.
+pub(super) type Contents = (Arc<dyn DiskFile>, u64, Running);
+
 #[derive(Debug)]
 pub(super) struct OpenSegment {
     pub lane: Lane,
@@ -63,6 +66,8 @@ pub(super) struct OpenSegment {
     pub unsynced: bool,
     /// A peer came that the manifest on disk does not name.
     pub peers_changed: bool,
+    /// Items and counted items before the disk lost some of them.
+    pub before_damage: Option<(u64, u64)>,
     peers: Vec<IpAddr>,
     more_peers: bool,
     /// The file may hold bytes behind `length`.
@@ -105,10 +110,46 @@ impl OpenSegment {
             opened: now.monotonic,
             unsynced: false,
             peers_changed: false,
+            before_damage: None,
             peers,
             more_peers: false,
             torn: false,
         })
+    }
+
+    /// Goes on with a file that an earlier process left; what lies behind its whole items is cut
+    /// off before the footer is written.
+    pub fn recovered(
+        lane: Lane,
+        number: u64,
+        manifest: Manifest,
+        (file, length, running): Contents,
+        (items, counted): (u64, u64),
+        written: Timestamp,
+    ) -> Self {
+        let first_received =
+            manifest.receipt.as_ref().map_or(manifest.opened_at, |r| r.first_received);
+        let named = manifest.receipt.as_ref().map(|r| r.peers.as_slice()).unwrap_or_default();
+        let peers: Vec<IpAddr> = named.iter().filter_map(|name| name.parse().ok()).collect();
+        Self {
+            lane,
+            number,
+            file,
+            length,
+            items,
+            counted,
+            running,
+            first_received,
+            last_received: written.max(first_received),
+            opened: Duration::ZERO,
+            unsynced: true,
+            peers_changed: false,
+            before_damage: manifest.sealed.as_ref().map(|s| (s.items, s.counted)),
+            more_peers: peers.len() < named.len(),
+            peers,
+            torn: true,
+            manifest,
+        }
     }
 
     /// Writes the items of a batch that fit, and takes them from it. Gives back how many bytes

@@ -4,7 +4,7 @@
 //! Leaving: ledger first, then the file, sync of the folder, then the manifest. Every step may be
 //! repeated after a failure, except a sync of the file's contents.
 
-use super::manifest::{Compression, Form, Format, Manifest, Sealed};
+use super::manifest::{Compression, Form, Format, Manifest, Salvaged, Sealed};
 use super::names::State;
 use super::{Closing, Lane, Spool, guard};
 use crate::base::disk::{self, DiskReader};
@@ -43,9 +43,16 @@ impl Spool {
     }
 
     /// Seals one segment.
-    fn close(&self, closing: &mut Closing) -> io::Result<()> {
+    pub(super) fn close(&self, closing: &mut Closing) -> io::Result<()> {
         if !closing.complete {
-            self.complete(closing)?;
+            let first = self.complete(closing);
+            if closing.suspect {
+                let (lane, number) = (closing.segment.lane, closing.segment.number);
+                tracing::error!(lane = lane.name(), number, error = ?first.err(), "a sync failed; what the segment holds is read back into a new file");
+                self.complete(closing)?;
+            } else {
+                first?;
+            }
             closing.complete = true;
         }
         let manifest = self.final_manifest(closing);
@@ -77,7 +84,9 @@ impl Spool {
         self.disk.sync_dir(&self.paths.lane(lane))?;
         {
             let mut writer = guard(&self.lane(lane).writer);
-            guard(&self.ledger).seal(lane, number, manifest);
+            let mut ledger = guard(&self.ledger);
+            ledger.seal(lane, number, manifest);
+            ledger.lose(lane, number, manifest);
             writer.in_hand = 0;
         }
         guard(&self.lane(lane).hidden).remove(&number);
@@ -86,24 +95,28 @@ impl Spool {
 
     fn final_manifest(&self, closing: &mut Closing) -> Manifest {
         let segment = &mut closing.segment;
-        let (bytes, checksum) = segment.sealed_facts();
+        // A name once given is kept: the manifest may be on disk although writing it failed.
+        let name = segment.manifest.name.unwrap_or_else(|| self.object_name(segment.lane));
+        segment.manifest.name = Some(name);
         let mut manifest = segment.manifest.clone();
+        let (bytes, checksum) = segment.sealed_facts();
+        let (items, counted) = segment.before_damage.unwrap_or((segment.items, segment.counted));
         manifest.receipt = None;
-        manifest.sealed = Some(Sealed {
+        manifest.sealed.get_or_insert_with(|| Sealed {
             form: self.form(segment.lane),
             by: closing.by,
-            items: segment.items,
-            counted: segment.counted,
+            items,
+            counted,
             bytes,
             checksum,
             first_received: segment.first_received,
             last_received: segment.last_received,
             peers: segment.peer_names(),
         });
-        // A name once given is kept: the manifest may be on disk although writing it failed.
-        let name = segment.manifest.name.unwrap_or_else(|| self.object_name(segment.lane));
-        segment.manifest.name = Some(name);
-        manifest.name = Some(name);
+        if segment.before_damage.is_some() {
+            let (items, counted) = (segment.items, segment.counted);
+            manifest.salvaged = Some(Salvaged { items, counted, bytes, checksum });
+        }
         manifest
     }
 
@@ -184,7 +197,8 @@ impl Spool {
     pub fn retire(&self, lane: Lane, number: u64) -> io::Result<()> {
         if !guard(&self.ledger).totals(lane).retired.contains(number) {
             let manifest = self.manifest(lane, number)?;
-            guard(&self.ledger).retire(lane, number, &manifest);
+            let added = guard(&self.ledger).retire(lane, number, &manifest);
+            self.lane(lane).used.fetch_add(added, Ordering::Relaxed);
             self.forget_bytes(lane, manifest.holds().2);
         }
         self.write_ledger()?;
@@ -219,10 +233,5 @@ impl Spool {
         );
         self.disk.rename(&path(State::Sealed), &path(State::Stuck))?;
         self.disk.sync_dir(&self.paths.lane(lane))
-    }
-
-    fn rescue(&self, closing: &Closing) -> io::Result<()> {
-        let number = closing.segment.number;
-        Err(io::Error::other(format!("segment {number}: reading back is not there yet")))
     }
 }
