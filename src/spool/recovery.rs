@@ -207,14 +207,7 @@ impl Spool {
         let (lane, number) = (segment.lane, segment.number);
         let _keeper = guard(&self.lane(lane).keeper);
         let mut closing = Closing::new(segment, SealedBy::Recovery);
-        if let Err(error) = self.close(&mut closing) {
-            if closing.suspect {
-                // Its sync failed: what can be read back is written anew, now.
-                self.close(&mut closing)?;
-            } else {
-                return Err(error);
-            }
-        }
+        self.close(&mut closing)?;
         let (bytes, _) = closing.segment.sealed_facts();
         self.lane(lane).used.fetch_add(bytes, Ordering::Relaxed);
         tracing::info!(
@@ -284,6 +277,8 @@ impl Spool {
         }
         if self.exists(lane, number)? {
             match self.manifest(lane, number) {
+                // What was never sealed is not counted yet, even if it is stuck.
+                Ok(manifest) if manifest.sealed.is_none() => {}
                 Ok(manifest) => {
                     let added = ledger.check_one(lane, number, &manifest);
                     self.lane(lane).used.fetch_add(added, Ordering::Relaxed);

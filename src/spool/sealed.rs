@@ -45,7 +45,14 @@ impl Spool {
     /// Seals one segment.
     pub(super) fn close(&self, closing: &mut Closing) -> io::Result<()> {
         if !closing.complete {
-            self.complete(closing)?;
+            let first = self.complete(closing);
+            if closing.suspect {
+                let (lane, number) = (closing.segment.lane, closing.segment.number);
+                tracing::error!(lane = lane.name(), number, error = ?first.err(), "a sync failed; what the segment holds is read back into a new file");
+                self.complete(closing)?;
+            } else {
+                first?;
+            }
             closing.complete = true;
         }
         let manifest = self.final_manifest(closing);

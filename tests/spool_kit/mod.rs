@@ -91,6 +91,25 @@ impl Recoverer for PlainRecoverer {
     }
 }
 
+/// Panics at an event that says so.
+#[derive(Debug)]
+pub struct PanickingRecoverer;
+
+impl Recoverer for PanickingRecoverer {
+    fn events(
+        &self,
+        element: &ElementName,
+        input: &mut dyn Read,
+        length: u64,
+        each: &mut dyn FnMut(Range<u64>),
+    ) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        input.read_to_end(&mut bytes)?;
+        assert!(find(&bytes, b"boom").is_none(), "asked to panic");
+        PlainRecoverer.events(element, &mut bytes.as_slice(), length, each)
+    }
+}
+
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|w| w == what)
 }
