@@ -1,7 +1,7 @@
 //! The facts that the admin listener shows, gathered from the running parts at the moment of asking.
 
 use crate::admin::Facts;
-use crate::admin::status::{Connection, Ledger, Spool, Status, Uploads};
+use crate::admin::status::{Connection, Spool, Status, Uploads};
 use crate::config::Settings;
 use crate::ingest::House;
 use crate::spool;
@@ -64,7 +64,7 @@ impl Facts for LiveFacts {
             uptime_s: self.began.elapsed().as_secs(),
             listening: self.listening.clone(),
             destination: self.destination.clone(),
-            ledger: ledger(self.house.spool.ledger()),
+            ledger: self.house.spool.ledger().into(),
             spool: spool_facts(self.house.spool.status()),
             uploads: uploads(self.uploader.status()),
             connections: connections(&self.house),
@@ -99,18 +99,6 @@ fn gauges(status: &Status) {
     ];
     for (name, value) in values {
         gauge!(name).set(value as f64);
-    }
-}
-
-fn ledger(sums: spool::Sums) -> Ledger {
-    Ledger {
-        received: sums.received,
-        delivered: sums.delivered,
-        quarantined: sums.quarantined,
-        spooled: sums.spooled,
-        damaged: sums.damaged,
-        checked: sums.checked,
-        balanced: sums.is_balanced(),
     }
 }
 
