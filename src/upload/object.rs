@@ -113,7 +113,10 @@ fn encoded(
     room: u64,
 ) -> io::Result<Made> {
     let mut input = Watched { inner: file, running: Running::default(), length: 0, failed: None };
-    let mut output = Bounded { bytes: Vec::new(), room, is_full: false };
+    // Reserved at once, because growing would hold the old and the new buffer; what is not
+    // written to costs no memory.
+    let capacity = usize::try_from(room.min(contents.bytes)).unwrap_or_default();
+    let mut output = Bounded { bytes: Vec::with_capacity(capacity), room, is_full: false };
     let result =
         encode(form, lane, &mut BufReader::with_capacity(64 * 1024, &mut input), &mut output);
     if let Some(error) = input.failed {
