@@ -32,14 +32,14 @@ RUN mkdir src \
     && echo 'fn main() {}' >src/main.rs \
     && touch src/lib.rs \
     && cp Cargo.toml Cargo.toml.whole \
-    && sed -i '/^\[\[bench\]\]/,/^$/d' Cargo.toml \
+    && sed -i '/^\[\[\(bench\|example\|test\)\]\]/,/^$/d' Cargo.toml \
     && cargo build --release --locked --bins --target "$(rustc -vV | sed -n 's/^host: //p')" \
     && mv Cargo.toml.whole Cargo.toml
 
 # The program. The touch is for cargo, which goes by time: what was copied can be older than the
 # empty program above.
 COPY . .
-RUN sed -i '/^\[\[bench\]\]/,/^$/d' Cargo.toml \
+RUN sed -i '/^\[\[\(bench\|example\|test\)\]\]/,/^$/d' Cargo.toml \
     && touch src/main.rs src/lib.rs \
     && cargo build --release --locked --bins --target "$(rustc -vV | sed -n 's/^host: //p')"
 
