@@ -173,11 +173,11 @@ mod tests {
         use Format as F;
         let table = [
             (F::Xml, C::None, "xml", "application/xml"),
-            (F::Xml, C::Gzip, "xml.gz", "application/gzip"),
+            (F::Xml, C::Gzip, "xml.gz", "application/xml"),
             (F::Json, C::None, "json", "application/json"),
-            (F::Json, C::Zstd, "json.zst", "application/zstd"),
+            (F::Json, C::Zstd, "json.zst", "application/json"),
             (F::Ndjson, C::None, "ndjson", "application/x-ndjson"),
-            (F::Ndjson, C::Gzip, "ndjson.gz", "application/gzip"),
+            (F::Ndjson, C::Gzip, "ndjson.gz", "application/x-ndjson"),
             (F::Parquet, C::None, "parquet", "application/vnd.apache.parquet"),
             (F::Parquet, C::Gzip, "parquet", "application/vnd.apache.parquet"),
             (F::Parquet, C::Zstd, "parquet", "application/vnd.apache.parquet"),
