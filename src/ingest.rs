@@ -1,6 +1,101 @@
 //! From the socket to the spool: admit, read, frame, validate, keep.
 //!
-//! `framer`, `validator`, `repair`, `encoding` and `sieve` are plain functions over bytes; only
-//! `accept`, `connection` and `datagram` know sockets.
+//! `sieve` and what it is made of (`framer`, `flow`, `divide`, `encoding`, `validator`, `names`,
+//! `repair`) are plain functions over bytes; only `accept`, `connection` and `datagram` know
+//! sockets. Everything they share is the [`House`].
 
+pub mod accept;
+pub mod connection;
+pub mod datagram;
+pub mod divide;
+pub mod encoding;
+pub mod flat;
+pub mod flow;
+pub mod framer;
+pub mod names;
+pub mod outside;
+pub mod registry;
+pub mod repair;
 pub mod sieve;
+mod tally;
+pub mod validator;
+mod worker;
+
+use crate::base::clock::Clock;
+use crate::spool::Spool;
+use ipnet::IpNet;
+use registry::Registry;
+use std::sync::Arc;
+use std::time::Duration;
+use tally::Tally;
+use tokio::sync::{Semaphore, watch};
+
+/// Bytes of unfinished events that every connection may keep without asking.
+pub const OWN_BUFFER: usize = 16 * 1024;
+/// Most bytes taken from a socket in one read.
+pub const READ_SIZE: usize = 256 * 1024;
+/// How long a socket is read after the order to stop, until it is empty.
+pub const LAST_READS: Duration = Duration::from_secs(1);
+
+/// What `config` decides for the intake.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How streams are read.
+    pub sieve: sieve::Options,
+    /// An unfinished event is given up after this (`EVENT_TIMEOUT`).
+    pub event_timeout: Duration,
+    /// A silent connection is closed after this (`IDLE_TIMEOUT`); `None`: never.
+    pub idle_timeout: Option<Duration>,
+    /// Most connections at once (`MAX_CONNECTIONS`).
+    pub max_connections: usize,
+    /// Most connections of one peer (`MAX_CONNECTIONS_PER_PEER`).
+    pub max_connections_per_peer: usize,
+    /// Bytes for all unfinished events beyond each connection's own 16 KiB (`MAX_BUFFER_MEMORY`).
+    pub max_buffer_memory: usize,
+    /// Who may connect (`ALLOW_FROM`); empty: anybody.
+    pub allow_from: Vec<IpNet>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct House {
+    /// The settings.
+    pub options: Options,
+    /// Where whole events go.
+    pub spool: Arc<Spool>,
+    /// Who is connected.
+    pub registry: Registry,
+    sieve: Arc<sieve::Options>,
+    clock: Arc<dyn Clock>,
+    budget: Arc<Semaphore>,
+    tally: Tally,
+    stop: watch::Receiver<bool>,
+}
+
+impl House {
+    /// Puts the shared parts together; `stop` turns true when the process is asked to end.
+    #[must_use]
+    pub fn new(
+        options: Options,
+        spool: Arc<Spool>,
+        clock: Arc<dyn Clock>,
+        stop: watch::Receiver<bool>,
+    ) -> Arc<Self> {
+        let shares = options.max_buffer_memory.div_ceil(1024).max(share_kib(&options));
+        Arc::new(Self {
+            sieve: Arc::new(options.sieve.clone()),
+            registry: Registry::new(options.max_connections, options.max_connections_per_peer),
+            budget: Arc::new(Semaphore::new(shares)),
+            tally: Tally::default(),
+            options,
+            spool,
+            clock,
+            stop,
+        })
+    }
+}
+
+/// What one large event may need: itself, the read that completes it, and what the sieve looks ahead.
+fn share_kib(options: &Options) -> usize {
+    (options.sieve.max_message_size + READ_SIZE).div_ceil(1024) + 1
+}

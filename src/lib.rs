@@ -13,6 +13,7 @@ pub mod quarantine;
 pub mod spool;
 pub mod upload;
 
+pub mod admin;
 pub mod config;
 pub mod daemon;
 pub mod tools;

@@ -5,6 +5,7 @@
 //! Everything that lives in the spool goes through here, so that a test can put a disk underneath
 //! that forgets what was not synced, or fails at the n-th call.
 
+use jiff::Timestamp;
 use std::any::Any;
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
@@ -39,6 +40,8 @@ pub trait Disk: Debug + Send + Sync + 'static {
     fn names(&self, dir: &Path, each: &mut dyn FnMut(&str)) -> io::Result<()>;
     /// The size of a file in bytes, or `None` if there is none.
     fn size(&self, path: &Path) -> io::Result<Option<u64>>;
+    /// When a file was last written, by the wall clock; `None` if there is no such file.
+    fn modified(&self, path: &Path) -> io::Result<Option<Timestamp>>;
     /// The room on the file system that holds `dir`.
     fn room(&self, dir: &Path) -> io::Result<Room>;
     /// Locks a file against other processes until the value is dropped.
@@ -106,6 +109,14 @@ impl Disk for OsDisk {
     fn size(&self, path: &Path) -> io::Result<Option<u64>> {
         match fs::metadata(path) {
             Ok(facts) => Ok(Some(facts.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn modified(&self, path: &Path) -> io::Result<Option<Timestamp>> {
+        match fs::metadata(path).and_then(|facts| facts.modified()) {
+            Ok(time) => Timestamp::try_from(time).map(Some).map_err(io::Error::other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -213,12 +224,33 @@ impl io::Read for DiskReader {
 /// # Errors
 /// What the disk said; the old file is then still in place unless only the folder's sync failed.
 pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    place(disk, path, bytes)?;
+    disk.sync_dir(parent(path))
+}
+
+/// The first three of the four steps; gives back the file. Nothing is sure before the folder was
+/// synced, which the caller does once for several files.
+///
+/// # Errors
+/// What the disk said.
+pub fn place(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Box<dyn DiskFile>> {
     let beside = path.with_added_extension("tmp");
     let file = disk.create(&beside)?;
     write_all_at(&*file, 0, bytes)?;
     file.sync()?;
     disk.rename(&beside, path)?;
-    disk.sync_dir(parent(path))
+    Ok(file)
+}
+
+/// Removes a file that may be gone already.
+///
+/// # Errors
+/// What the disk said, except that there is no such file.
+pub fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    match disk.remove(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// The folder a path lies in.

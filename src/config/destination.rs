@@ -70,8 +70,11 @@ fn place(reader: &mut Reader, given: &Typed) -> (Place, Option<String>) {
 fn destination(text: &str) -> Result<(Place, Option<String>), Wrong> {
     let Some((scheme, _)) = text.split_once("://") else { return folder(&plain_path(text)?) };
     let url = Url::parse(text).map_err(|error| format!("is not a URL ({error})"))?;
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+    if !url.username().is_empty() || url.password().is_some() {
         return Err("carries credentials, which belong into the environment".into());
+    }
+    if url.query().is_some() {
+        return Err("has a '?' in it".into());
     }
     if scheme == "file" {
         let path = url.to_file_path().map_err(|()| "needs three slashes: file:///folder")?;

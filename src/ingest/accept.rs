@@ -1,0 +1,97 @@
+//! Takes connections from the listener, as many as the caps allow, and serves each on a task of its own.
+
+use super::connection::serve;
+use super::{House, registry::Registry};
+use ipnet::IpNet;
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+/// A dead peer is noticed after 60 s + 6 × 10 s, also when it was only ever silent.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_RETRIES: u32 = 6;
+/// Pause after an `accept` that failed for lack of file descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts until the order to stop, then returns when every connection has handed over what it had.
+pub async fn accept(listener: TcpListener, house: Arc<House>) {
+    let mut stop = house.stop.clone();
+    let mut tasks = JoinSet::new();
+    while !*stop.borrow() {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, remote)) => admit(stream, remote, &house, &mut tasks),
+                Err(error) => refuse(&error).await,
+            },
+            Some(ended) = tasks.join_next() => note_end(ended),
+            _ = stop.changed() => {}
+        }
+    }
+    drop(listener);
+    while let Some(ended) = tasks.join_next().await {
+        note_end(ended);
+    }
+}
+
+fn admit(stream: TcpStream, remote: SocketAddr, house: &Arc<House>, tasks: &mut JoinSet<()>) {
+    let peer = remote.ip().to_canonical();
+    if !is_allowed(&house.options.allow_from, peer) {
+        metrics::counter!("xsa_connections_refused_total").increment(1);
+        tracing::warn!(%peer, "refused: not in ALLOW_FROM");
+        return;
+    }
+    if let Err(error) = prepare(&stream) {
+        tracing::warn!(%peer, %error, "TCP keepalive could not be set; a dead peer may go unnoticed");
+    }
+    metrics::counter!("xsa_connections_total").increment(1);
+    tasks.spawn(attend(stream, remote, Arc::clone(house)));
+}
+
+async fn attend(stream: TcpStream, remote: SocketAddr, house: Arc<House>) {
+    let registry: &Registry = &house.registry;
+    let place = registry.admit(remote);
+    tracing::info!(peer = %place.link().peer(), connections = registry.len(), "connection opened");
+    serve(stream, Arc::clone(place.link()), Arc::clone(&house)).await;
+}
+
+fn is_allowed(allowed: &[IpNet], peer: IpAddr) -> bool {
+    allowed.is_empty() || allowed.iter().any(|net| net.contains(&peer))
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_RETRIES);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+async fn refuse(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted; trying on (too many open files? raise the limit)");
+    tokio::time::sleep(ACCEPT_PAUSE).await; // the condition ends by itself; a tight loop would not help it
+}
+
+fn note_end(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection's task failed; its unfinished bytes are lost: please report this");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_list_allows_everybody_and_a_list_only_its_networks() {
+        let peer: IpAddr = [10, 1, 2, 3].into();
+        assert!(is_allowed(&[], peer));
+        let nets: Vec<IpNet> = vec!["10.1.0.0/16".parse().unwrap()];
+        assert!(is_allowed(&nets, peer));
+        assert!(!is_allowed(&nets, [10, 2, 0, 1].into()));
+    }
+}

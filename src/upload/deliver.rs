@@ -1,0 +1,548 @@
+//! One segment's way: claim → encode → key → put → retire.
+//!
+//! Order is everything here. The destination (and for a folder the file's length and checksum) is
+//! in the manifest before the first PUT; a new name is there before its PUT; the segment goes last.
+//! So a process that dies anywhere leaves what the next one needs to ask "is this ours?".
+//! Cases: a segment never tried follows a new destination; one that was tried is asked for at the
+//! old place first, and waits while that gives no answer. A damaged file is asked for before it is
+//! salvaged. What cannot be encoded is set aside; nothing is ever sent elsewhere or dropped.
+
+use super::destination::{Destination, Place};
+use super::memory::{Memory, Share};
+use super::object::{Contents, Made, estimate, make};
+use super::plan::Kind;
+use super::probe::Probe;
+use super::put::{Asked, Mark, Object, PutError, Way, ask, put};
+use super::record::{Record, dates};
+use super::retire::retire;
+use super::status::Landed;
+use super::{Options, Source, blocking, key};
+use crate::base::checksum::Checksum;
+use crate::spool::Lane;
+use crate::spool::manifest::{Manifest, Name, Sealed, Tried};
+use bytes::Bytes;
+use jiff::Timestamp;
+use object_store::path::Path;
+use object_store::{Attribute, Attributes};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Names that somebody else has, looked at in one try.
+const NAMES_PER_TRY: u32 = 1000;
+/// Names that were free when they were looked at and taken when they were used, in one try.
+const RACES_PER_TRY: u32 = 16;
+/// Old destinations kept open.
+const OLD_PLACES: usize = 8;
+
+/// What uploads share.
+#[derive(Debug)]
+pub(super) struct Depot {
+    pub(super) source: SourceHandle,
+    pub(super) destination: Destination,
+    pub(super) options: Options,
+    pub(super) memory: Memory,
+    pub(super) probe: Probe,
+    pub(super) old_places: Mutex<BTreeMap<String, Place>>,
+}
+
+/// A [`Source`] whose `Debug` says nothing.
+#[derive(Clone)]
+pub(super) struct SourceHandle(pub(super) Arc<dyn Source>);
+
+impl std::fmt::Debug for SourceHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Source")
+    }
+}
+
+/// A segment in the hand.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// Its lane.
+    pub lane: Lane,
+    /// Its number.
+    pub number: u64,
+    pub(super) manifest: Manifest,
+    pub(super) sealed: Sealed,
+    pub(super) name: Name,
+    pub(super) contents: Contents,
+}
+
+impl Segment {
+    /// How to know its object again at a place.
+    fn mark(&self, made: Option<(u64, Checksum)>) -> Mark {
+        let recorded = self.manifest.tried.as_ref().map(|tried| (tried.length, tried.checksum));
+        Mark {
+            segment: self.manifest.identity.clone(),
+            checksum: self.sealed.checksum,
+            files: recorded.into_iter().chain(made).collect(),
+        }
+    }
+
+    fn relative(&self) -> String {
+        key::relative(self.lane, &self.sealed.form, &self.name, &self.manifest.identity)
+    }
+
+    fn key(&self, place: &Place) -> Result<Path, Trouble> {
+        key::key(&place.prefix, &self.relative())
+            .map_err(|error| Trouble::own(Urgency::Slow, format!("{}: {error}", place.url)))
+    }
+}
+
+/// How a try ended well.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The store has it, the disk no longer.
+    Delivered(Landed),
+    /// It cannot be encoded and was set aside.
+    SetAside(String),
+    /// It is not there any more.
+    Gone,
+}
+
+/// When to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Soon, then ever later.
+    Soon,
+    /// At the slow end: somebody must act.
+    Slow,
+}
+
+/// Why a try failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// When to try again.
+    pub urgency: Urgency,
+    /// What is wrong and what to do.
+    pub words: String,
+    /// The reason is the segment's or the disk's, not the store's.
+    pub is_own_fault: bool,
+    /// The store has the object; only the disk was in the way.
+    pub is_stored: bool,
+}
+
+impl Trouble {
+    fn own(urgency: Urgency, words: String) -> Self {
+        Self { urgency, words, is_own_fault: true, is_stored: false }
+    }
+
+    pub(super) fn disk(doing: &str, error: &io::Error) -> Self {
+        Self::own(Urgency::Soon, format!("{doing}: {error}: check the disk that holds DATA_DIR"))
+    }
+}
+
+impl From<PutError> for Trouble {
+    fn from(error: PutError) -> Self {
+        let urgency = match error {
+            PutError::Misconfigured(_) => Urgency::Slow,
+            PutError::Retry(_) | PutError::Taken { .. } => Urgency::Soon,
+        };
+        Self { urgency, words: error.to_string(), is_own_fault: false, is_stored: false }
+    }
+}
+
+/// What a step decided.
+enum Step<T> {
+    Go(T),
+    Done(Outcome),
+}
+
+impl Depot {
+    /// Takes one segment the whole way, once.
+    pub(super) async fn deliver(&self, lane: Lane, number: u64) -> Result<Outcome, Trouble> {
+        let mut segment = match self.claim(lane, number).await? {
+            Step::Go(segment) => segment,
+            Step::Done(outcome) => return Ok(outcome),
+        };
+        if let Some(landed) = self.ask_old_place(&mut segment).await? {
+            return self.finish(&segment, landed).await;
+        }
+        let (object, _share) = match self.encode(&mut segment).await? {
+            Step::Go(made) => made,
+            Step::Done(outcome) => return Ok(outcome),
+        };
+        let landed = self.store(&mut segment, &object).await?;
+        self.record(&segment, &landed, &object).await?;
+        self.finish(&segment, landed).await
+    }
+
+    /// Only the last step, for a segment that the store is known to have.
+    pub(super) async fn deliver_rest(&self, lane: Lane, number: u64) -> Result<Outcome, Trouble> {
+        let segment = match self.claim(lane, number).await? {
+            Step::Go(segment) => segment,
+            Step::Done(outcome) => return Ok(outcome),
+        };
+        let place = self.destination.place(lane);
+        let landed = landed(&segment, place, &segment.key(place)?, true);
+        self.finish(&segment, landed).await
+    }
+
+    async fn finish(&self, segment: &Segment, landed: Landed) -> Result<Outcome, Trouble> {
+        retire(&self.source.0, segment).await?;
+        Ok(Outcome::Delivered(landed))
+    }
+
+    async fn claim(&self, lane: Lane, number: u64) -> Result<Step<Segment>, Trouble> {
+        let source = self.source.0.clone();
+        let manifest = match blocking(move || source.manifest(lane, number)).await {
+            Ok(manifest) => manifest,
+            Err(error) => return self.without_manifest(lane, number, &error).await.map(Step::Done),
+        };
+        let parts = (manifest.sealed.clone(), manifest.name, Contents::of(&manifest));
+        let (Some(sealed), Some(name), Some(contents)) = parts else {
+            let why = "its manifest does not say what was sealed";
+            return self.set_aside(lane, number, why).await.map(Step::Done);
+        };
+        Ok(Step::Go(Segment { lane, number, manifest, sealed, name, contents }))
+    }
+
+    async fn without_manifest(
+        &self,
+        lane: Lane,
+        number: u64,
+        error: &io::Error,
+    ) -> Result<Outcome, Trouble> {
+        match error.kind() {
+            io::ErrorKind::NotFound => Ok(Outcome::Gone),
+            io::ErrorKind::InvalidData => {
+                self.set_aside(lane, number, &format!("its manifest cannot be read: {error}")).await
+            }
+            io::ErrorKind::Unsupported => Err(Trouble::own(Urgency::Slow, error.to_string())),
+            _ => Err(Trouble::disk("reading a manifest", error)),
+        }
+    }
+
+    async fn set_aside(&self, lane: Lane, number: u64, why: &str) -> Result<Outcome, Trouble> {
+        let source = self.source.0.clone();
+        let reason = why.to_owned();
+        blocking(move || source.set_aside(lane, number, &reason))
+            .await
+            .map_err(|error| Trouble::disk("setting a segment aside", &error))?;
+        Ok(Outcome::SetAside(why.to_owned()))
+    }
+
+    async fn save(&self, segment: &Segment) -> Result<(), Trouble> {
+        let (lane, number, manifest) = (segment.lane, segment.number, segment.manifest.clone());
+        let source = self.source.0.clone();
+        blocking(move || source.store_manifest(lane, number, &manifest))
+            .await
+            .map_err(|error| Trouble::disk("writing a manifest", &error))
+    }
+
+    // --- where it was tried before ---------------------------------------------------------------
+
+    /// A segment that was tried at another destination: is it there?
+    async fn ask_old_place(&self, segment: &mut Segment) -> Result<Option<Landed>, Trouble> {
+        let here = &self.destination.place(segment.lane).url;
+        let Some(tried) = segment.manifest.tried.clone().filter(|t| t.destination != *here) else {
+            return Ok(None);
+        };
+        let old = self.old_place(&tried.destination).await?;
+        let key = segment.key(&old)?;
+        match ask(&old, &key, &segment.mark(None), &self.options.pace).await {
+            Ok(Asked::Ours) => Ok(Some(landed(segment, &old, &key, true))),
+            Ok(Asked::Missing | Asked::Other { .. }) => {
+                tracing::info!(from = old.url, to = here, "an undelivered segment moves");
+                segment.manifest.tried = None; // written with the new place, before its PUT
+                Ok(None)
+            }
+            Err(error) => Err(Trouble::own(
+                Trouble::from(error.clone()).urgency,
+                format!(
+                    "it was tried at {} before the destination changed, and whether it is there \
+                     cannot be learnt ({error}): make that place answer, or set the destination back",
+                    old.url
+                ),
+            )),
+        }
+    }
+
+    async fn old_place(&self, url: &str) -> Result<Place, Trouble> {
+        let mut places = self.old_places.lock().await;
+        if let Some(place) = places.get(url) {
+            return Ok(place.clone());
+        }
+        let place = self.destination.reopen(url).map_err(|problem| {
+            let words = format!("the earlier destination {url} is not usable: {}", problem.message);
+            Trouble::own(Urgency::Slow, words)
+        })?;
+        if places.len() >= OLD_PLACES {
+            places.clear();
+        }
+        places.insert(url.to_owned(), place.clone());
+        Ok(place)
+    }
+
+    // --- the object ------------------------------------------------------------------------------
+
+    async fn encode(&self, segment: &mut Segment) -> Result<Step<(Encoded, Share)>, Trouble> {
+        let mut need = estimate(segment.lane, &segment.sealed.form, &segment.contents);
+        let mut is_salvaged = false;
+        loop {
+            let share = self.memory.share(need).await.map_err(|e| Trouble::disk("memory", &e))?;
+            match self.make(segment, share.bytes).await? {
+                Made::Object { bytes, checksum } => {
+                    return Ok(Step::Go((Encoded { bytes, checksum }, share)));
+                }
+                Made::TooLarge => need = need.saturating_mul(2),
+                Made::Damaged if is_salvaged => {
+                    let why = "its file is damaged and was not mended by salvaging";
+                    return self.set_aside(segment.lane, segment.number, why).await.map(Step::Done);
+                }
+                Made::Damaged => {
+                    drop(share);
+                    match self.damaged(segment).await? {
+                        Step::Go(saved) => *segment = saved,
+                        Step::Done(outcome) => return Ok(Step::Done(outcome)),
+                    }
+                    is_salvaged = true;
+                }
+                Made::Unfit(why) => {
+                    return self
+                        .set_aside(segment.lane, segment.number, &why)
+                        .await
+                        .map(Step::Done);
+                }
+            }
+        }
+    }
+
+    /// Encoding runs where it stalls nobody, and a panic in it costs this segment only.
+    async fn make(&self, segment: &Segment, share: u64) -> Result<Made, Trouble> {
+        let (lane, number) = (segment.lane, segment.number);
+        let (form, contents) = (segment.sealed.form, segment.contents);
+        let source = self.source.0.clone();
+        let work = move || make(&*source, lane, number, &form, &contents, share);
+        match tokio::task::spawn_blocking(work).await {
+            Ok(made) => made.map_err(|error| Trouble::disk("reading a sealed segment", &error)),
+            Err(error) if error.is_panic() => Ok(Made::Unfit(String::from("encoding it panicked"))),
+            Err(error) => Err(Trouble::disk("encoding", &io::Error::other(error))),
+        }
+    }
+
+    /// The file is not what was sealed: if the store has it, it is delivered; else what is whole is
+    /// saved. Only what was tried can be there.
+    async fn damaged(&self, segment: &Segment) -> Result<Step<Segment>, Trouble> {
+        let place = self.destination.place(segment.lane);
+        if segment.manifest.tried.is_some() {
+            let key = segment.key(place)?;
+            let asked = ask(place, &key, &segment.mark(None), &self.options.pace).await?;
+            if asked == Asked::Ours {
+                let landed = landed(segment, place, &key, true);
+                return self.finish(segment, landed).await.map(Step::Done);
+            }
+        }
+        let (lane, number) = (segment.lane, segment.number);
+        tracing::error!(
+            lane = lane.name(),
+            segment = number,
+            "a sealed segment was damaged on the disk: what is whole is delivered, the rest is kept \
+             in damaged/; check the disk"
+        );
+        let source = self.source.0.clone();
+        blocking(move || source.salvage(lane, number))
+            .await
+            .map_err(|error| Trouble::disk("salvaging a damaged segment", &error))?;
+        self.claim(lane, number).await
+    }
+
+    // --- the store -------------------------------------------------------------------------------
+
+    async fn store(&self, segment: &mut Segment, made: &Encoded) -> Result<Landed, Trouble> {
+        let place = self.destination.place(segment.lane);
+        let way = self.probe.way(&self.destination, &self.options.pace).await?;
+        let way = self.announce(segment, place, way, made).await?;
+        let object = self.object(segment, place, made);
+        for _ in 0..RACES_PER_TRY {
+            let key = segment.key(place)?;
+            match put(place, &key, &object, way, &self.options.pace).await {
+                Ok(stored) => {
+                    if let Some(conditions) = stored.conditions {
+                        self.probe.learned(conditions, &self.destination).await;
+                    }
+                    return Ok(landed(segment, place, &key, stored.before));
+                }
+                Err(PutError::Taken { by_a_copy }) => {
+                    self.next_name(segment, place, by_a_copy, &object.mark).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(PutError::Retry(format!("{}: name after name is taken", place.url)).into())
+    }
+
+    /// Writes down where the object goes and under which kind of name, before its first PUT.
+    async fn announce(
+        &self,
+        segment: &mut Segment,
+        place: &Place,
+        way: Way,
+        made: &Encoded,
+    ) -> Result<Way, Trouble> {
+        let length = made.bytes.len() as u64;
+        let tried = Tried { destination: place.url.clone(), length, checksum: made.checksum };
+        let before = segment.manifest.tried.as_ref();
+        if before.is_none() && matches!(way, Way::Unconditional { .. }) {
+            segment.name.with_identity = true;
+        }
+        if place.kind == Kind::Folder && before.is_some() {
+            remove_leftovers(place, &segment.key(place)?).await;
+        }
+        // A folder's file from an earlier version of the encoder is known by what was recorded.
+        let is_known = before.is_some_and(|t| t.destination == tried.destination);
+        if !is_known || segment.manifest.name != Some(segment.name) {
+            segment.manifest.tried = Some(tried);
+            segment.manifest.name = Some(segment.name);
+            self.save(segment).await?;
+        }
+        Ok(match way {
+            Way::Unconditional { .. } => {
+                Way::Unconditional { own_name: segment.name.with_identity }
+            }
+            other => other,
+        })
+    }
+
+    fn object(&self, segment: &Segment, place: &Place, made: &Encoded) -> Object {
+        let attributes = key::attributes(
+            place.kind,
+            segment.lane,
+            &segment.manifest,
+            &segment.sealed,
+            segment.contents.items,
+            &self.options.producer,
+            &self.options.instance,
+        );
+        let mark = segment.mark(Some((made.bytes.len() as u64, made.checksum)));
+        Object { bytes: made.bytes.clone(), attributes, mark }
+    }
+
+    /// The name is somebody else's: the next one goes into the manifest before anything is sent.
+    /// Names are looked at without sending the object, so that a crowd costs little.
+    async fn next_name(
+        &self,
+        segment: &mut Segment,
+        place: &Place,
+        by_a_copy: bool,
+        mark: &Mark,
+    ) -> Result<(), Trouble> {
+        if by_a_copy {
+            tracing::error!(
+                segment = segment.manifest.identity,
+                "the store holds this segment with other contents: DATA_DIR was copied to another \
+                 instance; give each instance a DATA_DIR of its own"
+            );
+        }
+        for _ in 0..NAMES_PER_TRY {
+            segment.name.suffix = segment.name.suffix.saturating_add(1);
+            let found = ask(place, &segment.key(place)?, mark, &self.options.pace).await;
+            if !matches!(found, Ok(Asked::Other { .. })) {
+                break;
+            }
+        }
+        segment.manifest.name = Some(segment.name);
+        self.save(segment).await
+    }
+
+    // --- the manifest object ---------------------------------------------------------------------
+
+    async fn record(
+        &self,
+        segment: &Segment,
+        landed: &Landed,
+        made: &Encoded,
+    ) -> Result<(), Trouble> {
+        if segment.lane != Lane::Events || !segment.sealed.form.manifest_object {
+            return Ok(());
+        }
+        let (lane, number, source) = (segment.lane, segment.number, self.source.0.clone());
+        let dates = blocking(move || dates(source.read(lane, number)?))
+            .await
+            .map_err(|error| Trouble::disk("reading a sealed segment", &error))?;
+        let record = Record::new(
+            &landed.object,
+            &segment.manifest,
+            &segment.sealed,
+            segment.contents.items,
+            &made.bytes,
+            dates,
+        );
+        let bytes = serde_json::to_vec_pretty(&record)
+            .map_err(|error| Trouble::own(Urgency::Slow, error.to_string()))?;
+        self.put_record(segment, bytes.into()).await
+    }
+
+    async fn put_record(&self, segment: &Segment, bytes: Bytes) -> Result<(), Trouble> {
+        let place = self.destination.manifests();
+        let relative =
+            key::manifest_relative(&segment.sealed.form, &segment.name, &segment.manifest.identity);
+        let key = key::key(&place.prefix, &relative)
+            .map_err(|error| Trouble::own(Urgency::Slow, error.to_string()))?;
+        let made = (bytes.len() as u64, Checksum::of(&bytes));
+        let attributes = match place.kind {
+            Kind::Folder => Attributes::new(),
+            _ => Attributes::from_iter([(Attribute::ContentType, "application/json")]),
+        };
+        let object = Object { bytes, attributes, mark: segment.mark(Some(made)) };
+        match put(place, &key, &object, Way::Conditional, &self.options.pace).await {
+            // The data object's name is ours alone, and so is this one.
+            Ok(_) | Err(PutError::Taken { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// An object's bytes and their checksum.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    bytes: Bytes,
+    checksum: Checksum,
+}
+
+fn landed(segment: &Segment, place: &Place, key: &Path, was_there: bool) -> Landed {
+    let age = Timestamp::now().duration_since(segment.sealed.first_received);
+    Landed {
+        lane: segment.lane,
+        object: place.show(key),
+        items: segment.contents.items,
+        bytes: segment.manifest.tried.as_ref().map_or(segment.contents.bytes, |t| t.length),
+        freshness: Duration::try_from(age).unwrap_or_default(), // the clock was set back
+        was_there,
+    }
+}
+
+/// Staging files (`name#1`, …) that an earlier process of ours left beside this name.
+///
+/// Another instance that is writing the same name at this moment finds its staging file gone and
+/// tries again.
+async fn remove_leftovers(place: &Place, key: &Path) {
+    let base = place.show(key);
+    let removal = blocking(move || {
+        for number in 1..=16 {
+            if !remove_leftover(&format!("{base}#{number}"))? {
+                break;
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = removal.await {
+        tracing::warn!("an unfinished file of an earlier try cannot be removed: {error}");
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a staging file in the destination, never the spool")]
+fn remove_leftover(path: &str) -> io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,130 @@
+//! Whether a store keeps the condition of a PUT: tried before the first upload, not assumed.
+//!
+//! A probe object under the quarantine prefix is put twice with `If-None-Match: *`; the second must
+//! be refused, and its metadata must come back. One that an earlier process left answers at once.
+//! Where the policy forbids the probe, Amazon itself is trusted; another server is
+//! [`Way::Unproven`] until it was seen to refuse. Folders, Google and Azure keep conditions by design.
+
+use super::Pace;
+use super::destination::{Destination, Place};
+use super::key::{CHECKSUM, SEGMENT};
+use super::plan::Kind;
+use super::put::{Asked, Mark, Object, PutError, Sent, Way, ask, send};
+use crate::base::checksum::Checksum;
+use crate::spool::Lane;
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{Attribute, Attributes, PutMode};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// The probe object's name behind the quarantine prefix.
+pub const NAME: &str = "conditional-put.probe";
+const BODY: &[u8] =
+    b"xml-stream-aggregator wrote this to see whether the store keeps If-None-Match.\n";
+const IDENTITY: &str = "probe";
+
+/// What is known about a destination.
+#[derive(Debug, Default)]
+pub struct Probe(Mutex<State>);
+
+#[derive(Debug, Default, Clone)]
+enum State {
+    #[default]
+    Unknown,
+    Known(bool),
+    /// The policy forbids it; asked again after this instant.
+    Forbidden(Instant),
+    /// There was no answer, found out at this instant.
+    Failed(Instant, PutError),
+}
+
+impl Probe {
+    /// How to put objects there; asks the store if it is not known yet.
+    ///
+    /// # Errors
+    /// The store gave no answer.
+    pub async fn way(&self, destination: &Destination, pace: &Pace) -> Result<Way, PutError> {
+        if destination.kind() != Kind::S3 {
+            return Ok(Way::Conditional);
+        }
+        let asked = Instant::now();
+        let mut state = self.0.lock().await; // the others wait for the one answer
+        match &*state {
+            State::Known(conditions) => return Ok(way(*conditions)),
+            State::Forbidden(again) if asked < *again => return Ok(unproven(destination)),
+            State::Failed(at, error) if asked < *at => return Err(error.clone()),
+            State::Unknown | State::Forbidden(_) | State::Failed(..) => {}
+        }
+        let found = probe(destination.place(Lane::Quarantine), pace).await;
+        let now = Instant::now();
+        let (next, result) = match found {
+            Ok(conditions) => {
+                tell(conditions, destination);
+                (State::Known(conditions), Ok(way(conditions)))
+            }
+            Err(PutError::Misconfigured(_)) => {
+                (State::Forbidden(now + pace.cap), Ok(unproven(destination)))
+            }
+            Err(error) => (State::Failed(now, error.clone()), Err(error)),
+        };
+        *state = next;
+        result
+    }
+
+    /// An upload has shown what the store does.
+    pub async fn learned(&self, conditions: bool, destination: &Destination) {
+        tell(conditions, destination);
+        *self.0.lock().await = State::Known(conditions);
+    }
+}
+
+fn tell(conditions: bool, destination: &Destination) {
+    if !conditions {
+        tracing::warn!(
+            destination = destination.place(Lane::Events).url,
+            "the store does not keep If-None-Match: object names carry the segment's identity, so \
+             that no other writer can meet them"
+        );
+    }
+}
+
+fn way(conditions: bool) -> Way {
+    if conditions { Way::Conditional } else { Way::Unconditional { own_name: true } }
+}
+
+fn unproven(destination: &Destination) -> Way {
+    if destination.is_known_to_condition() { Way::Conditional } else { Way::Unproven }
+}
+
+async fn probe(place: &Place, pace: &Pace) -> Result<bool, PutError> {
+    let Ok(key) = Path::parse(format!("{}{NAME}", place.prefix)) else { return Ok(false) };
+    let object = object();
+    let first = send(place, &key, &object, PutMode::Create, pace).await?;
+    let refused = match first {
+        Sent::Stored => send(place, &key, &object, PutMode::Create, pace).await?,
+        other => other,
+    };
+    if refused != Sent::Exists {
+        return Ok(false);
+    }
+    match ask(place, &key, &object.mark, pace).await? {
+        Asked::Ours => Ok(true),
+        Asked::Other { .. } => Ok(false),
+        Asked::Missing => {
+            let why = "the probe object is said to be there and not to be there";
+            Err(PutError::Retry(format!("{}: {why}", place.url)))
+        }
+    }
+}
+
+fn object() -> Object {
+    let checksum = Checksum::of(BODY);
+    let attributes = Attributes::from_iter([
+        (Attribute::ContentType, String::from("text/plain")),
+        (Attribute::Metadata(SEGMENT.into()), IDENTITY.to_owned()),
+        (Attribute::Metadata(CHECKSUM.into()), checksum.to_string()),
+    ]);
+    let mark = Mark { segment: IDENTITY.to_owned(), checksum, files: Vec::new() };
+    Object { bytes: Bytes::from_static(BODY), attributes, mark }
+}

@@ -1,0 +1,313 @@
+//! What a crash or a bad disk leaves in the spool: whole items stay, the rest is set aside, the
+//! ledger balances.
+
+mod spool_kit;
+
+use spool_kit::{Rig, push};
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+use xml_stream_aggregator::spool::manifest::SealedBy;
+use xml_stream_aggregator::spool::{Batch, Lane, Spool, read_ledger};
+
+const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<EVENTS>\n";
+
+/// A spool whose process ended without sealing; gives the path of its `.open`.
+fn left_open(rig: &Rig, events: &[&str]) -> PathBuf {
+    let spool = rig.open();
+    push(&spool, events).unwrap();
+    drop(spool);
+    let name = rig.files("events").into_iter().find(|f| f.ends_with(".open")).unwrap();
+    rig.dir.path().join("events").join(name)
+}
+
+fn recovered(rig: &Rig) -> Arc<Spool> {
+    let spool = rig.open();
+    spool.recover();
+    assert!(spool.ledger().checked);
+    assert!(spool.ledger().is_balanced(), "{:?}", spool.ledger());
+    spool
+}
+
+fn text(spool: &Spool, lane: Lane) -> String {
+    let number = spool.oldest(lane, None).expect("a sealed segment");
+    let mut text = String::new();
+    spool.read(lane, number).unwrap().read_to_string(&mut text).unwrap();
+    text
+}
+
+fn damaged(rig: &Rig) -> Vec<Vec<u8>> {
+    let names = rig.files("damaged");
+    names.iter().map(|n| fs::read(rig.dir.path().join("damaged").join(n)).unwrap()).collect()
+}
+
+#[test]
+fn an_open_segment_of_an_earlier_process_is_sealed_with_its_first_receipt_and_peer() {
+    let rig = Rig::new();
+    let began = xml_stream_aggregator::base::clock::Clock::wall(&*rig.clock);
+    left_open(&rig, &["<EVENT>1</EVENT>", "<EVENT>2</EVENT>"]);
+    rig.clock.advance(std::time::Duration::from_secs(60));
+    let spool = recovered(&rig);
+    assert_eq!(
+        text(&spool, Lane::Events),
+        format!("{HEAD}<EVENT>1</EVENT>\n<EVENT>2</EVENT>\n</EVENTS>\n")
+    );
+    let sealed = rig.segments(&spool, Lane::Events).remove(0);
+    assert_eq!((sealed.items, sealed.by), (2, SealedBy::Recovery));
+    assert_eq!(sealed.first_received, began);
+    assert_eq!(sealed.peers, ["10.0.0.1"]);
+    assert_eq!(spool.ledger().received, 2);
+    assert!(damaged(&rig).is_empty());
+}
+
+#[test]
+fn a_torn_tail_is_set_aside_and_cut_off() {
+    let rig = Rig::new();
+    let path = left_open(&rig, &["<EVENT>1</EVENT>", "<EVENT>2</EVENT>"]);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.truncate(bytes.len() - 4);
+    fs::write(&path, &bytes).unwrap();
+    let spool = recovered(&rig);
+    assert_eq!(text(&spool, Lane::Events), format!("{HEAD}<EVENT>1</EVENT>\n</EVENTS>\n"));
+    assert_eq!(damaged(&rig), [b"<EVENT>2</EVE"]);
+}
+
+#[test]
+fn an_event_without_its_line_break_is_whole() {
+    let rig = Rig::new();
+    let path = left_open(&rig, &["<EVENT>1</EVENT>", "<EVENT>2</EVENT>"]);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.pop();
+    fs::write(&path, &bytes).unwrap();
+    let spool = recovered(&rig);
+    assert_eq!(
+        text(&spool, Lane::Events),
+        format!("{HEAD}<EVENT>1</EVENT>\n<EVENT>2</EVENT>\n</EVENTS>\n")
+    );
+    assert!(damaged(&rig).is_empty());
+}
+
+/// Power cut, a page of zeros: two half events must not become one that never happened.
+#[test]
+fn a_page_of_zeros_in_the_middle_costs_only_what_it_hit() {
+    let rig = Rig::new();
+    let path = left_open(
+        &rig,
+        &["<EVENT>1</EVENT>", "<EVENT>2</EVENT>", "<EVENT>3</EVENT>", "<EVENT>4</EVENT>"],
+    );
+    let mut bytes = fs::read(&path).unwrap();
+    let at = HEAD.len() + 17 + 8;
+    bytes[at..at + 17].fill(0);
+    fs::write(&path, &bytes).unwrap();
+    let spool = recovered(&rig);
+    assert_eq!(
+        text(&spool, Lane::Events),
+        format!("{HEAD}<EVENT>1</EVENT>\n<EVENT>4</EVENT>\n</EVENTS>\n")
+    );
+    let mut hole = b"<EVENT>2".to_vec();
+    hole.extend([0; 17]);
+    hole.extend(b"</EVENT>\n");
+    assert_eq!(damaged(&rig), [hole]);
+}
+
+#[test]
+fn zeros_between_two_events_do_not_stay_in_the_document() {
+    let rig = Rig::new();
+    let path = left_open(&rig, &["<EVENT>1</EVENT>", "<EVENT>2</EVENT>"]);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[HEAD.len() + 16] = 0;
+    fs::write(&path, &bytes).unwrap();
+    let spool = recovered(&rig);
+    assert_eq!(
+        text(&spool, Lane::Events),
+        format!("{HEAD}<EVENT>1</EVENT>\n<EVENT>2</EVENT>\n</EVENTS>\n")
+    );
+    assert_eq!(damaged(&rig), [[0]]);
+}
+
+#[test]
+fn a_file_of_zeros_is_set_aside_whole_and_an_empty_one_is_litter() {
+    for (contents, kept) in [(vec![0; 500], 1), (Vec::new(), 0)] {
+        let rig = Rig::new();
+        let path = left_open(&rig, &["<EVENT>1</EVENT>"]);
+        fs::write(&path, &contents).unwrap();
+        let spool = recovered(&rig);
+        assert_eq!(spool.oldest(Lane::Events, None), None);
+        assert_eq!(damaged(&rig).len(), kept);
+        assert!(rig.files("events").is_empty(), "{:?}", rig.files("events"));
+        push(&spool, &["<EVENT>2</EVENT>"]).unwrap();
+        assert_eq!(spool.ledger().received, 1);
+    }
+}
+
+#[test]
+fn a_damaged_header_is_made_anew() {
+    let rig = Rig::new();
+    let path = left_open(&rig, &["<EVENT>1</EVENT>"]);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[3] ^= 0x20;
+    fs::write(&path, &bytes).unwrap();
+    let spool = recovered(&rig);
+    assert_eq!(text(&spool, Lane::Events), format!("{HEAD}<EVENT>1</EVENT>\n</EVENTS>\n"));
+    assert_eq!(damaged(&rig).len(), 1);
+}
+
+#[test]
+fn a_quarantine_file_keeps_its_whole_lines_and_their_counting() {
+    let rig = Rig::new();
+    let spool = rig.open();
+    let mut batch = Batch::default();
+    for (line, counted) in [
+        ("{\"reason\":\"malformed\"}", true),
+        ("{\"reason\":\"malformed\",\"repaired\":[\"name\"]}", false),
+        ("{\"part\":0,\"last\":false}", false),
+        ("{\"part\":1,\"last\":true}", true),
+        ("{\"reason\":\"torn", true),
+    ] {
+        batch.push(line.as_bytes(), counted);
+    }
+    spool.append(Lane::Quarantine, &mut batch).unwrap();
+    drop(spool);
+    let spool = recovered(&rig);
+    let sealed = rig.segments(&spool, Lane::Quarantine).remove(0);
+    assert_eq!((sealed.items, sealed.counted), (4, 2));
+    assert_eq!(damaged(&rig), [b"{\"reason\":\"torn\n"]);
+}
+
+#[test]
+fn a_lost_manifest_costs_no_event() {
+    let rig = Rig::new();
+    let path = left_open(&rig, &["<EVENT>1</EVENT>"]);
+    fs::write(path.with_extension("meta"), "{").unwrap();
+    let spool = recovered(&rig);
+    assert_eq!(spool.ledger().spooled, 1);
+}
+
+#[test]
+fn a_panic_while_recovering_sets_one_segment_aside_and_goes_on() {
+    let mut rig = Rig::new();
+    left_open(&rig, &["<EVENT>boom</EVENT>"]);
+    left_open(&rig, &["<EVENT>1</EVENT>"]);
+    rig.options.recoverer = Arc::new(spool_kit::PanickingRecoverer);
+    let spool = recovered(&rig);
+    assert!(rig.files("events").iter().any(|f| f.ends_with(".stuck")));
+    assert_eq!(spool.ledger().spooled, 1);
+    // Nothing of it is lost: renamed, it is tried again.
+    drop(spool);
+    let stuck = rig.files("events").into_iter().find(|f| f.ends_with(".stuck")).unwrap();
+    let stuck = rig.dir.path().join("events").join(stuck);
+    fs::copy(&stuck, stuck.with_extension("open")).unwrap();
+    fs::OpenOptions::new().write(true).open(&stuck).unwrap();
+    std::process::Command::new("rm").arg(&stuck).status().unwrap();
+    rig.options.recoverer = Arc::new(spool_kit::PlainRecoverer);
+    assert_eq!(recovered(&rig).ledger().spooled, 2);
+}
+
+/// Stored, crash before retire, a bit flips: salvaged under a new name it would be doubled.
+#[test]
+fn a_bit_flip_in_a_sealed_segment_is_salvaged_under_the_same_name_and_checksum() {
+    let rig = Rig::new();
+    let spool = rig.open();
+    push(&spool, &["<EVENT>1</EVENT>", "<EVENT>2</EVENT>", "<EVENT>3</EVENT>"]).unwrap();
+    spool.seal(SealedBy::Request);
+    let number = spool.oldest(Lane::Events, None).unwrap();
+    let before = spool.manifest(Lane::Events, number).unwrap();
+    let path = rig.dir.path().join(format!("events/{number:012}.sealed"));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[HEAD.len() + 17 + 3] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let after = spool.salvage(Lane::Events, number).unwrap();
+    assert_eq!(
+        (&after.identity, &after.name, &after.sealed),
+        (&before.identity, &before.name, &before.sealed)
+    );
+    assert_eq!(after.holds().1, 2);
+    let now = text(&spool, Lane::Events);
+    assert_eq!(now, format!("{HEAD}<EVENT>1</EVENT>\n<EVENT>3</EVENT>\n</EVENTS>\n"));
+    let checksum = xml_stream_aggregator::base::checksum::Checksum::of(now.as_bytes());
+    assert_eq!(after.file_checksum(), Some(checksum));
+    let sums = spool.ledger();
+    assert_eq!((sums.received, sums.spooled, sums.damaged), (3, 2, 1));
+    assert!(sums.is_balanced());
+    drop(spool);
+    let spool = recovered(&rig);
+    assert_eq!((spool.ledger().spooled, spool.ledger().damaged), (2, 1));
+    spool.retire(Lane::Events, number).unwrap();
+    drop(spool);
+    let sums = recovered(&rig).ledger();
+    assert_eq!((sums.received, sums.delivered, sums.damaged), (3, 2, 1));
+}
+
+#[test]
+fn a_segment_removed_by_hand_shows_as_an_imbalance() {
+    let rig = Rig::new();
+    let spool = rig.open();
+    push(&spool, &["<EVENT>1</EVENT>", "<EVENT>2</EVENT>"]).unwrap();
+    spool.seal(SealedBy::Request);
+    let number = spool.oldest(Lane::Events, None).unwrap();
+    drop(spool);
+    let path = rig.dir.path().join(format!("events/{number:012}.sealed"));
+    std::process::Command::new("rm").arg(&path).status().unwrap();
+    let spool = rig.open();
+    spool.recover();
+    let sums = spool.ledger();
+    assert!(sums.checked && !sums.is_balanced(), "{sums:?}");
+    assert_eq!((sums.received, sums.spooled), (2, 0));
+}
+
+#[test]
+fn a_retired_segment_that_is_still_there_is_unlinked_and_not_counted_again() {
+    let rig = Rig::new();
+    let spool = rig.open();
+    push(&spool, &["<EVENT>1</EVENT>"]).unwrap();
+    spool.seal(SealedBy::Request);
+    let number = spool.oldest(Lane::Events, None).unwrap();
+    let files = ["sealed", "meta"].map(|e| rig.dir.path().join(format!("events/{number:012}.{e}")));
+    let contents = files.each_ref().map(|f| fs::read(f).unwrap());
+    spool.retire(Lane::Events, number).unwrap();
+    drop(spool);
+    for (file, bytes) in files.iter().zip(contents) {
+        fs::write(file, bytes).unwrap();
+    }
+    let spool = rig.open();
+    assert_eq!(spool.oldest(Lane::Events, None), None, "not offered to the uploader");
+    drop(spool);
+    let spool = recovered(&rig);
+    assert!(rig.files("events").is_empty(), "{:?}", rig.files("events"));
+    assert_eq!((spool.ledger().received, spool.ledger().delivered), (1, 1));
+}
+
+#[test]
+fn a_lost_or_broken_ledger_begins_anew_with_what_is_there() {
+    for broken in [None, Some("{\"version\":1"), Some("{}")] {
+        let rig = Rig::new();
+        let spool = rig.open();
+        push(&spool, &["<EVENT>1</EVENT>"]).unwrap();
+        spool.seal(SealedBy::Request);
+        drop(spool);
+        let path = rig.dir.path().join("ledger");
+        match broken {
+            Some(text) => fs::write(&path, text).unwrap(),
+            None => drop(std::process::Command::new("rm").arg(&path).status().unwrap()),
+        }
+        let spool = recovered(&rig);
+        assert_eq!((spool.ledger().received, spool.ledger().spooled), (1, 1));
+        push(&spool, &["<EVENT>2</EVENT>"]).unwrap();
+        spool.seal(SealedBy::Request);
+        assert_eq!(rig.segments(&spool, Lane::Events).len(), 2);
+    }
+}
+
+#[test]
+fn the_ledger_is_read_from_the_files_without_the_lock() {
+    let rig = Rig::new();
+    let spool = rig.open();
+    push(&spool, &["<EVENT>1</EVENT>", "<EVENT>2</EVENT>"]).unwrap();
+    spool.seal(SealedBy::Request);
+    push(&spool, &["<EVENT>3</EVENT>"]).unwrap();
+    let reading = read_ledger(rig.dir.path(), &xml_stream_aggregator::base::disk::OsDisk).unwrap();
+    assert_eq!((reading.ledger.received, reading.ledger.spooled), (2, 2));
+    assert!(reading.ledger.is_balanced() && reading.ledger.checked);
+    assert_eq!(reading.open_segments, 1);
+}
