@@ -14,7 +14,11 @@ pub mod send;
 pub mod snowflake;
 pub mod status;
 
-use crate::config::{Env, Problems, Settings, Typed, Warning, settings::{LogFormat, Place}, table};
+use crate::config::{
+    Env, Problems, Settings, Typed, Warning,
+    settings::{LogFormat, Place},
+    table,
+};
 use crate::daemon;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
@@ -132,7 +136,8 @@ pub fn command() -> clap::Command {
 /// A command that takes the settings too explains only its own arguments.
 fn without_settings(command: clap::Command) -> clap::Command {
     let own = ["json", "audit"];
-    let is_setting = |arg: &clap::Arg| arg.get_env().is_some() && !own.contains(&arg.get_id().as_str());
+    let is_setting =
+        |arg: &clap::Arg| arg.get_env().is_some() && !own.contains(&arg.get_id().as_str());
     command
         .max_term_width(100)
         .mut_args(|arg| if is_setting(&arg) { arg.hide(true) } else { arg })
@@ -152,9 +157,9 @@ fn obey(cli: Cli) -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }),
-        Some(Command::Snowflake(asked)) => about(&asked, |args, settings| {
-            snowflake::run(args, &snowflake_target(settings))
-        }),
+        Some(Command::Snowflake(asked)) => {
+            about(&asked, |args, settings| snowflake::run(args, &snowflake_target(settings)))
+        }
     }
 }
 
@@ -169,7 +174,10 @@ fn run(typed: &Typed) -> ExitCode {
 }
 
 /// A command about the program with these settings.
-fn about<T: clap::Args>(asked: &WithSettings<T>, work: impl Fn(&T, &Settings) -> ExitCode) -> ExitCode {
+fn about<T: clap::Args>(
+    asked: &WithSettings<T>,
+    work: impl Fn(&T, &Settings) -> ExitCode,
+) -> ExitCode {
     match Settings::from_typed(&asked.settings, &Env::of_process()) {
         Ok((settings, _said_by_run)) => work(&asked.own, &settings),
         Err(problems) => refuse(&problems),

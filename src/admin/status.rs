@@ -152,7 +152,9 @@ impl Status {
         }
         troubles.extend(self.silence.iter().map(|silent| {
             let Silence { peer, last_event_at } = silent;
-            format!("no event from {peer} since {last_event_at:.0}: check the appliance's collaboration")
+            format!(
+                "no event from {peer} since {last_event_at:.0}: check the appliance's collaboration"
+            )
         }));
         troubles
     }

@@ -108,7 +108,11 @@ fn spool_facts(status: spool::Status) -> Spool {
         bytes: status.used,
         max_bytes: status.max_spool_size,
         segments: lanes.iter().map(|lane| lane.segments).sum(),
-        oldest_age_s: lanes.iter().filter_map(|lane| lane.oldest_age).max().map(|age| age.as_secs()),
+        oldest_age_s: lanes
+            .iter()
+            .filter_map(|lane| lane.oldest_age)
+            .max()
+            .map(|age| age.as_secs()),
         paused: status.paused.is_some(),
         reason: status.paused.as_ref().map(|pause| pause.reason.clone()),
         since: status.paused.as_ref().map(|pause| pause.since),

@@ -40,7 +40,9 @@ pub(super) fn get(settings: &Settings, path: &str) -> Result<(StatusCode, String
 pub(super) fn status(settings: &Settings) -> Result<Status> {
     let (code, text) = get(settings, "/api/status")?;
     match code {
-        StatusCode::OK => serde_json::from_str(&text).context("the answer is no status of this version"),
+        StatusCode::OK => {
+            serde_json::from_str(&text).context("the answer is no status of this version")
+        }
         code => bail!("the admin listener refused ({code}): {}", text.trim()),
     }
 }
@@ -53,7 +55,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     address
 }
 
-async fn ask(address: SocketAddr, path: &str, token: Option<String>) -> Result<(StatusCode, String)> {
+async fn ask(
+    address: SocketAddr,
+    path: &str,
+    token: Option<String>,
+) -> Result<(StatusCode, String)> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;

@@ -56,5 +56,8 @@ fn show(ledger: &Ledger, from: &str) {
         ("damaged", ledger.damaged),
     ];
     rows.iter().for_each(|(name, value)| println!("  {name:<12} {value:>14}"));
-    println!("  {}", if ledger.balanced { "it balances" } else { "IT DOES NOT BALANCE: please report this" });
+    println!(
+        "  {}",
+        if ledger.balanced { "it balances" } else { "IT DOES NOT BALANCE: please report this" }
+    );
 }

@@ -46,13 +46,19 @@ fn show(status: &Status) {
     line("quarantined", &ledger.quarantined.to_string());
     line("spooled", &ledger.spooled.to_string());
     let (bytes, segments) = (Size(spool.bytes).about(), spool.segments);
-    line("on disk", &format!("{bytes} of {}, {segments} segments wait", Size(spool.max_bytes).about()));
+    line(
+        "on disk",
+        &format!("{bytes} of {}, {segments} segments wait", Size(spool.max_bytes).about()),
+    );
     line("destination", &status.destination);
     line("last object", uploads.last_object.as_deref().unwrap_or("none yet"));
     line("connections", &status.connections.len().to_string());
     for connection in &status.connections {
         let (peer, events, rejected) = (&connection.peer, connection.events, connection.rejected);
-        println!("    {peer:<39} {events:>10} events {rejected:>6} rejected, silent for {} s", connection.idle_s);
+        println!(
+            "    {peer:<39} {events:>10} events {rejected:>6} rejected, silent for {} s",
+            connection.idle_s
+        );
     }
 }
 

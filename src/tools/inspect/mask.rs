@@ -23,7 +23,8 @@ pub fn mask(record: &mut Fields) {
 
 fn is_personal(name: &str) -> bool {
     let local = name.rsplit([':', '@']).next().unwrap_or(name);
-    fields::FIELDS.iter().any(|field| field.personal && field.name.eq_ignore_ascii_case(local)) || RAW.contains(&name)
+    fields::FIELDS.iter().any(|field| field.personal && field.name.eq_ignore_ascii_case(local))
+        || RAW.contains(&name)
 }
 
 fn look_inside(value: &mut Value) {
