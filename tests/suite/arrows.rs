@@ -72,7 +72,12 @@ fn used_parts(text: &str) -> Vec<String> {
     let code = code.join("\n");
     let mut parts = Vec::new();
     for marker in ["crate::", "xml_stream_aggregator::"] {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
         for (at, _) in code.match_indices(marker) {
+            // `other_crate::` is somebody else's.
+            if code[..at].ends_with(is_word) {
+                continue;
+            }
             let rest = &code[at + marker.len()..];
             match rest.strip_prefix('{') {
                 Some(group) => parts.extend(heads_of(group)),

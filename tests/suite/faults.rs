@@ -5,12 +5,12 @@
 //! |---|---|
 //! | the program | killed in mid stream, killed in a lull, terminated during an upload |
 //! | the store | away, refusing, throttling, slow, resetting, hanging, half answers, lost answers, late commits, old servers |
-//! | the disk | spool full, files damaged |
+//! | the disk | spool full, disk full, files damaged |
 //! | the neighbours | two instances on one prefix |
 
 use crate::support::appliance::{Factory, Session, Stream, push, seed};
 use crate::support::check::{Rules, Tally, check};
-use crate::support::process::{Daemon, Site, wait_until};
+use crate::support::process::{Daemon, Site, SmallDisk, wait_until};
 use crate::support::store::{Fault, Rule, Store, files};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -349,6 +349,47 @@ fn a_full_spool_stops_the_reading_and_goes_on_by_itself() {
     let sent = stream.finish();
     let tally = drain_and_check(&store, &[&site], daemon, &sent, &small_files());
     assert_eq!(tally.unread, 0, "{tally:?}");
+}
+
+/// Mounts a disk of 24 MiB, which needs root.
+#[test]
+fn a_full_disk_stops_the_reading_and_goes_on_by_itself() {
+    let (store, seed) = (Store::start(), seed());
+    store.go_away();
+    let mut site = Site::new(&store);
+    let _disk = SmallDisk::mount(&site.data(), 24);
+    site.set("MAX_FILE_SIZE", "2MB").set("ROTATION_INTERVAL", "1h");
+    let mut daemon = site.start();
+    let stream = Stream::start(site.address(), 4, 20_000, seed);
+    let mut disk = Watch::default();
+    wait_until("the disk is full", || disk.stands_still(spool_size(&site)) > 20);
+    assert!(disk.last > 12 << 20, "only {} bytes", disk.last);
+    assert!(daemon.lives());
+    store.heal();
+    // More than twice the disk goes through it: 60 MiB of events of about 2 KB.
+    stream.wait_for_more(30_000);
+    let sent = stream.finish();
+    let tally = drain_and_check(&store, &[&site], daemon, &sent, &Rules::default());
+    assert_eq!(tally.unread, 0, "{tally:?}");
+}
+
+#[test]
+fn killed_with_a_full_disk_and_started_again() {
+    let (store, seed) = (Store::start(), seed());
+    store.go_away();
+    let mut site = Site::new(&store);
+    let _disk = SmallDisk::mount(&site.data(), 24);
+    site.set("MAX_FILE_SIZE", "2MB").set("ROTATION_INTERVAL", "1h");
+    let daemon = site.start();
+    let stream = Stream::start(site.address(), 4, 20_000, seed);
+    let mut disk = Watch::default();
+    wait_until("the disk is full", || disk.stands_still(spool_size(&site)) > 20);
+    stream.kill(daemon);
+    let daemon = site.start();
+    store.heal();
+    stream.wait_for_more(1_000);
+    let sent = stream.finish();
+    drain_and_check(&store, &[&site], daemon, &sent, &Rules::default());
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn a_port_in_use_is_named() {
     let port = taken.local_addr().unwrap().port().to_string();
     let mut site = Site::new(&store);
     site.set("PORT", &port);
-    refused(&site.run(&[]), 1, &[&port, "PORT"]);
+    refused(&site.run(&[]), 2, &[&port, "PORT"]);
 }
 
 #[test]

@@ -5,8 +5,10 @@
 //! waiting for a condition, with a deadline that fails the test and shows the log.
 
 use super::store::{self, Store};
+use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
+use std::ffi::CString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -140,6 +142,26 @@ impl Site {
 fn is_empty(lane: &str, path: &Path) -> bool {
     let header = if lane == "events" { xml_stream_aggregator::event::HEADER.len() } else { 0 };
     std::fs::metadata(path).is_ok_and(|facts| facts.len() <= header as u64)
+}
+
+/// A disk of its own for a folder, so small that it runs full.
+pub struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Needs root.
+    pub fn mount(folder: &Path, mebibytes: u32) -> Self {
+        std::fs::create_dir_all(folder).unwrap();
+        let size = CString::new(format!("size={mebibytes}m")).unwrap();
+        rustix::mount::mount("tmpfs", folder, "tmpfs", MountFlags::empty(), size.as_c_str())
+            .expect("mounting a small disk needs root; leave these out with --skip full_disk");
+        Self(folder.to_owned())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = rustix::mount::unmount(&self.0, UnmountFlags::DETACH);
+    }
 }
 
 /// How a process ended.
