@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154,SC2034
 # Sourced by .ci/engine: the stage that every drill plays on, and its props.
 #
 #   appliance --[xsa-appliances]--> listener --[xsa-stores]--> s3
