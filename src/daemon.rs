@@ -125,7 +125,8 @@ impl Daemon {
         let (stop, stopping) = watch::channel(false);
         let house =
             House::new(options::ingest(&settings), Arc::clone(&spool), clock, stopping.clone());
-        let uploader = Uploader::new(options::upload(&settings), Arc::clone(&spool) as _, destination);
+        let uploader =
+            Uploader::new(options::upload(&settings), Arc::clone(&spool) as _, destination);
         let mut stages = Stages::default();
         stages.keep(Arc::clone(&spool))?;
         stages.recover(Arc::clone(&spool))?;
@@ -170,7 +171,9 @@ impl Running {
         self.seal(SealedBy::Shutdown).await;
         let left = deadline.saturating_duration_since(Instant::now());
         if !self.uploader.drain(left).await {
-            tracing::warn!("not everything could be uploaded in time: the rest is in the spool and goes first next time");
+            tracing::warn!(
+                "not everything could be uploaded in time: the rest is in the spool and goes first next time"
+            );
         }
         self.stages.end().await;
         let summary = self.summary();
@@ -265,7 +268,8 @@ fn refuse(error: &StartError) -> u8 {
 }
 
 fn refused(problems: Vec<crate::upload::plan::Problem>) -> StartError {
-    let lines: Vec<String> = problems.iter().map(|p| format!("{} {}", p.variable, p.message)).collect();
+    let lines: Vec<String> =
+        problems.iter().map(|p| format!("{} {}", p.variable, p.message)).collect();
     StartError::Destination(lines.join("\n"))
 }
 
@@ -294,7 +298,9 @@ async fn admin_listener(settings: &Settings) -> Result<Option<TcpListener>, Star
 fn unusable(variable: &'static str, address: SocketAddr) -> impl FnOnce(io::Error) -> StartError {
     move |source| {
         let remedy = match source.kind() {
-            io::ErrorKind::AddrInUse => "another process listens there: stop it, or choose another port",
+            io::ErrorKind::AddrInUse => {
+                "another process listens there: stop it, or choose another port"
+            }
             io::ErrorKind::PermissionDenied => "ports below 1024 need rights: choose a higher one",
             io::ErrorKind::AddrNotAvailable => "this machine has no such address: see BIND_HOST",
             _ => "choose another address",

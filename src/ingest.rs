@@ -13,6 +13,7 @@ pub mod flat;
 pub mod flow;
 pub mod framer;
 pub mod names;
+pub mod outside;
 pub mod registry;
 pub mod repair;
 pub mod sieve;

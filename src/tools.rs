@@ -4,13 +4,21 @@
 //! program runs. To add a command: one variant of [`Command`], one line in [`obey`], one file.
 
 pub mod appliance;
+mod ask;
 pub mod demo;
 pub mod feed;
+pub mod healthcheck;
 pub mod inspect;
+pub mod ledger;
 pub mod send;
 pub mod snowflake;
+pub mod status;
 
-use crate::config::{Env, Problems, Settings, Typed, Warning, settings::LogFormat, table};
+use crate::config::{
+    Env, Problems, Settings, Typed, Warning,
+    settings::{LogFormat, Place},
+    table,
+};
 use crate::daemon;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
@@ -81,6 +89,25 @@ enum Command {
     Demo(demo::Demo),
     /// Send simulated events to a listener
     Send(send::Send),
+    /// How the running program is, in words
+    Status(WithSettings<status::Args>),
+    /// Exit code 0 if the running program takes events
+    Healthcheck(WithSettings<healthcheck::Args>),
+    /// What was received, and where it is: delivered, quarantined, spooled
+    Ledger(WithSettings<ledger::Args>),
+    /// What is in an event file, a quarantine file or a spool segment
+    Inspect(inspect::Args),
+    /// Print the SQL that loads the objects into Snowflake
+    Snowflake(WithSettings<snowflake::Args>),
+}
+
+/// A command's own arguments, and the settings of the program it is about.
+#[derive(Debug, clap::Args)]
+struct WithSettings<T: clap::Args> {
+    #[command(flatten)]
+    own: T,
+    #[command(flatten)]
+    settings: Typed,
 }
 
 /// The whole program, from the arguments to the exit code.
@@ -97,10 +124,24 @@ pub fn main() -> ExitCode {
 #[must_use]
 pub fn command() -> clap::Command {
     let end = format!("{}\n\n{EXIT_CODES}\n\n{EXAMPLES}", secrets());
-    let explained = table::explain(Cli::command()).after_long_help(end.clone());
+    let mut explained = table::explain(Cli::command()).after_long_help(end.clone());
+    for name in ["status", "healthcheck", "ledger", "snowflake"] {
+        explained = explained.mut_subcommand(name, without_settings);
+    }
     explained.mut_subcommand("run", |run| {
         table::explain(run).max_term_width(100).after_help(SHORT_END).after_long_help(end)
     })
+}
+
+/// A command that takes the settings too explains only its own arguments.
+fn without_settings(command: clap::Command) -> clap::Command {
+    let own = ["json", "audit"];
+    let is_setting =
+        |arg: &clap::Arg| arg.get_env().is_some() && !own.contains(&arg.get_id().as_str());
+    command
+        .max_term_width(100)
+        .mut_args(|arg| if is_setting(&arg) { arg.hide(true) } else { arg })
+        .after_help("It reads the same variables and flags as 'run': see the settings in --help of the program.")
 }
 
 fn obey(cli: Cli) -> ExitCode {
@@ -109,6 +150,16 @@ fn obey(cli: Cli) -> ExitCode {
         Some(Command::Run(settings)) => run(&settings),
         Some(Command::Demo(asked)) => demo::demo(&asked),
         Some(Command::Send(asked)) => send::send(&asked),
+        Some(Command::Status(asked)) => about(&asked, status::run),
+        Some(Command::Healthcheck(asked)) => about(&asked, healthcheck::run),
+        Some(Command::Ledger(asked)) => about(&asked, ledger::run),
+        Some(Command::Inspect(asked)) => inspect::run(&asked).unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }),
+        Some(Command::Snowflake(asked)) => {
+            about(&asked, |args, settings| snowflake::run(args, &snowflake_target(settings)))
+        }
     }
 }
 
@@ -119,6 +170,38 @@ fn run(typed: &Typed) -> ExitCode {
             daemon::run(settings)
         }
         Err(problems) => refuse(&problems),
+    }
+}
+
+/// A command about the program with these settings.
+fn about<T: clap::Args>(
+    asked: &WithSettings<T>,
+    work: impl Fn(&T, &Settings) -> ExitCode,
+) -> ExitCode {
+    match Settings::from_typed(&asked.settings, &Env::of_process()) {
+        Ok((settings, _said_by_run)) => work(&asked.own, &settings),
+        Err(problems) => refuse(&problems),
+    }
+}
+
+fn snowflake_target(settings: &Settings) -> snowflake::Target {
+    let own = &settings.destination;
+    let (store, bucket) = match &own.place {
+        Place::S3 { bucket } => (snowflake::Store::S3, bucket.clone()),
+        Place::Gcs { bucket } => (snowflake::Store::Gcs, bucket.clone()),
+        Place::Azure { container } => {
+            let account = std::env::var("AZURE_STORAGE_ACCOUNT_NAME").unwrap_or_default();
+            (snowflake::Store::Azure { account }, container.clone())
+        }
+        Place::Folder { .. } => (snowflake::Store::Local, String::new()),
+    };
+    snowflake::Target {
+        store,
+        bucket,
+        prefix: own.events.clone(),
+        form: settings.spool.form,
+        manifest_prefix: own.manifests.clone(),
+        quarantine_prefix: own.quarantine.clone(),
     }
 }
 

@@ -19,7 +19,7 @@ pub fn write(output: &mut impl Write, count: usize, size: usize) -> io::Result<(
 
 fn event(number: usize, size: usize) -> String {
     let mut event = String::from("<EVENT>\n");
-    for field in fields::VENDOR {
+    for field in fields::FIELDS.iter().map(|field| field.name) {
         event.push_str(&format!("<{field}>{}</{field}>\n", value(field, number)));
     }
     match number % 5 {

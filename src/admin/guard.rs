@@ -80,9 +80,16 @@ mod tests {
     #[test]
     fn addresses_and_private_names_are_known_and_public_names_are_not() {
         let guard = Guard { names: vec!["listener.example.com".into()], ..Guard::default() };
-        for host in ["127.0.0.1:8081", "[::1]:8081", "localhost", "listener", "LISTENER.example.com:1",
-            "x.ns.svc.cluster.local:8081", "gate.local", "10.0.0.1"]
-        {
+        for host in [
+            "127.0.0.1:8081",
+            "[::1]:8081",
+            "localhost",
+            "listener",
+            "LISTENER.example.com:1",
+            "x.ns.svc.cluster.local:8081",
+            "gate.local",
+            "10.0.0.1",
+        ] {
             assert_eq!(guard.check(Some(host), None, false), Ok(()), "{host}");
         }
         for host in ["evil.example.org", "rebind.evil.com:8081", "127.0.0.1.evil.com", "a.b"] {

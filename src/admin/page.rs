@@ -91,7 +91,8 @@ fn connections(status: &Status) -> String {
         return format!("<h2>Connections</h2><p>Nobody is connected to {listening}.</p>");
     }
     let rows = status.connections.iter().map(|c| {
-        let cells = [number(c.events), number(c.rejected), number(c.bytes), span(c.idle_s), span(c.age_s)];
+        let cells =
+            [number(c.events), number(c.rejected), number(c.bytes), span(c.idle_s), span(c.age_s)];
         let cells = cells.map(|cell| format!("<td class=\"n\">{cell}</td>")).concat();
         format!("<tr><td>{}</td>{cells}</tr>", text(&c.peer))
     });

@@ -1,5 +1,6 @@
 //! How the process is, as `/api/status` says it: counts, times and reasons, never content.
 
+use crate::spool::Sums;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,20 @@ pub struct Ledger {
     pub checked: bool,
     /// The sum is right.
     pub balanced: bool,
+}
+
+impl From<Sums> for Ledger {
+    fn from(sums: Sums) -> Self {
+        Self {
+            received: sums.received,
+            delivered: sums.delivered,
+            quarantined: sums.quarantined,
+            spooled: sums.spooled,
+            damaged: sums.damaged,
+            checked: sums.checked,
+            balanced: sums.is_balanced(),
+        }
+    }
 }
 
 /// What waits on the disk.
@@ -137,7 +152,9 @@ impl Status {
         }
         troubles.extend(self.silence.iter().map(|silent| {
             let Silence { peer, last_event_at } = silent;
-            format!("no event from {peer} since {last_event_at:.0}: check the appliance's collaboration")
+            format!(
+                "no event from {peer} since {last_event_at:.0}: check the appliance's collaboration"
+            )
         }));
         troubles
     }

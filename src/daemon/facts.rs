@@ -1,7 +1,7 @@
 //! The facts that the admin listener shows, gathered from the running parts at the moment of asking.
 
 use crate::admin::Facts;
-use crate::admin::status::{Connection, Ledger, Spool, Status, Uploads};
+use crate::admin::status::{Connection, Spool, Status, Uploads};
 use crate::config::Settings;
 use crate::ingest::House;
 use crate::spool;
@@ -64,7 +64,7 @@ impl Facts for LiveFacts {
             uptime_s: self.began.elapsed().as_secs(),
             listening: self.listening.clone(),
             destination: self.destination.clone(),
-            ledger: ledger(self.house.spool.ledger()),
+            ledger: self.house.spool.ledger().into(),
             spool: spool_facts(self.house.spool.status()),
             uploads: uploads(self.uploader.status()),
             connections: connections(&self.house),
@@ -102,25 +102,17 @@ fn gauges(status: &Status) {
     }
 }
 
-fn ledger(sums: spool::Sums) -> Ledger {
-    Ledger {
-        received: sums.received,
-        delivered: sums.delivered,
-        quarantined: sums.quarantined,
-        spooled: sums.spooled,
-        damaged: sums.damaged,
-        checked: sums.checked,
-        balanced: sums.is_balanced(),
-    }
-}
-
 fn spool_facts(status: spool::Status) -> Spool {
     let lanes = [&status.lanes.events, &status.lanes.quarantine, &status.lanes.logs];
     Spool {
         bytes: status.used,
         max_bytes: status.max_spool_size,
         segments: lanes.iter().map(|lane| lane.segments).sum(),
-        oldest_age_s: lanes.iter().filter_map(|lane| lane.oldest_age).max().map(|age| age.as_secs()),
+        oldest_age_s: lanes
+            .iter()
+            .filter_map(|lane| lane.oldest_age)
+            .max()
+            .map(|age| age.as_secs()),
         paused: status.paused.is_some(),
         reason: status.paused.as_ref().map(|pause| pause.reason.clone()),
         since: status.paused.as_ref().map(|pause| pause.since),

@@ -149,7 +149,8 @@ impl<S: AsyncRead + Unpin> Connection<S> {
         let Some(limit) = self.may_read() else { return Poll::Ready(Step::NoShare) };
         worker::with(|worker| {
             let grown = self.tail.len() > OWN_BUFFER;
-            let mut buffer = std::mem::take(if grown { &mut self.tail } else { &mut worker.buffer });
+            let mut buffer =
+                std::mem::take(if grown { &mut self.tail } else { &mut worker.buffer });
             if !grown {
                 buffer.clear();
                 buffer.extend_from_slice(&self.tail);
@@ -320,7 +321,9 @@ impl<S: AsyncRead + Unpin> Connection<S> {
     fn lose_aloud(&self, sorted: &Sorted) {
         let (events, rejects) = sorted.counts();
         tracing::error!(
-            peer = self.peer, events, rejects,
+            peer = self.peer,
+            events,
+            rejects,
             "the spool has no room and the process must end: what was read last is lost; \
              raise MAX_SPOOL_SIZE or free the disk before the next start"
         );
@@ -374,7 +377,9 @@ impl<S: AsyncRead + Unpin> Connection<S> {
                 tracing::warn!(peer, events, rejected, %error, "connection broken by the network");
             }
             End::Panicked => tracing::error!(
-                peer, events, rejected,
+                peer,
+                events,
+                rejected,
                 "the program failed while reading this connection; its bytes are in the quarantine \
                  (reason panic): please report them"
             ),

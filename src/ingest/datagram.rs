@@ -55,7 +55,10 @@ async fn append(house: &House, sorted: &mut Sorted) {
     while !sorted.append(house) {
         if *stop.borrow() {
             let lane = sorted.waiting_lane().name();
-            tracing::error!(lane, "the spool has no room and the process must end: the last datagram is lost");
+            tracing::error!(
+                lane,
+                "the spool has no room and the process must end: the last datagram is lost"
+            );
             return;
         }
         if house.spool.has_room(sorted.waiting_lane()) {

@@ -88,8 +88,8 @@ impl Sorted {
 
     /// Hands both batches to the spool; false if something is left because there is no room.
     pub(super) fn append(&mut self, house: &House) -> bool {
-        let events = self.events.is_done()
-            || house.spool.append(Lane::Events, &mut self.events).is_ok();
+        let events =
+            self.events.is_done() || house.spool.append(Lane::Events, &mut self.events).is_ok();
         let rejects = self.rejects.is_done()
             || house.spool.append(Lane::Quarantine, &mut self.rejects).is_ok();
         events && rejects

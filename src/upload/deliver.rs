@@ -32,6 +32,8 @@ use tokio::sync::Mutex;
 
 /// Names that somebody else has, looked at in one try.
 const NAMES_PER_TRY: u32 = 1000;
+/// Names that were free when they were looked at and taken when they were used, in one try.
+const RACES_PER_TRY: u32 = 16;
 /// Old destinations kept open.
 const OLD_PLACES: usize = 8;
 
@@ -355,7 +357,7 @@ impl Depot {
         let way = self.probe.way(&self.destination, &self.options.pace).await?;
         let way = self.announce(segment, place, way, made).await?;
         let object = self.object(segment, place, made);
-        for _ in 0..NAMES_PER_TRY {
+        for _ in 0..RACES_PER_TRY {
             let key = segment.key(place)?;
             match put(place, &key, &object, way, &self.options.pace).await {
                 Ok(stored) => {
@@ -370,7 +372,7 @@ impl Depot {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(PutError::Retry(format!("{}: {NAMES_PER_TRY} names are taken", place.url)).into())
+        Err(PutError::Retry(format!("{}: name after name is taken", place.url)).into())
     }
 
     /// Writes down where the object goes and under which kind of name, before its first PUT.

@@ -55,14 +55,7 @@ fn stem(form: &Form, name: &Name, identity: &str) -> String {
 /// What an object of this lane and form holds, after compression.
 #[must_use]
 pub fn content_type(lane: Lane, form: &Form) -> &'static str {
-    match (lane, form.format, compression_extension(lane, form)) {
-        (_, _, ".gz") => "application/gzip",
-        (_, _, ".zst") => "application/zstd",
-        (Lane::Quarantine | Lane::Logs, ..) | (_, Format::Ndjson, _) => "application/x-ndjson",
-        (_, Format::Xml, _) => "application/xml",
-        (_, Format::Json, _) => "application/json",
-        (_, Format::Parquet, _) => "application/vnd.apache.parquet",
-    }
+    super::encode::content_type(form, lane)
 }
 
 fn format_extension(lane: Lane, form: &Form) -> &'static str {
@@ -180,11 +173,11 @@ mod tests {
         use Format as F;
         let table = [
             (F::Xml, C::None, "xml", "application/xml"),
-            (F::Xml, C::Gzip, "xml.gz", "application/gzip"),
+            (F::Xml, C::Gzip, "xml.gz", "application/xml"),
             (F::Json, C::None, "json", "application/json"),
-            (F::Json, C::Zstd, "json.zst", "application/zstd"),
+            (F::Json, C::Zstd, "json.zst", "application/json"),
             (F::Ndjson, C::None, "ndjson", "application/x-ndjson"),
-            (F::Ndjson, C::Gzip, "ndjson.gz", "application/gzip"),
+            (F::Ndjson, C::Gzip, "ndjson.gz", "application/x-ndjson"),
             (F::Parquet, C::None, "parquet", "application/vnd.apache.parquet"),
             (F::Parquet, C::Gzip, "parquet", "application/vnd.apache.parquet"),
             (F::Parquet, C::Zstd, "parquet", "application/vnd.apache.parquet"),

@@ -28,8 +28,9 @@ impl Contents {
     /// Read from a sealed segment's manifest.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Option<Self> {
-        let sealed = manifest.sealed.as_ref()?;
-        Some(Self { items: sealed.items, bytes: sealed.bytes, checksum: sealed.checksum })
+        let checksum = manifest.file_checksum()?;
+        let (items, _, bytes) = manifest.holds();
+        Some(Self { items, bytes, checksum })
     }
 }
 

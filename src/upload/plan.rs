@@ -313,12 +313,16 @@ impl Findings {
 
     fn endpoint(&mut self, endpoint: Option<&str>) {
         let Some(endpoint) = endpoint else { return };
-        let sound = Url::parse(endpoint)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
+        let sound = Url::parse(endpoint).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.host().is_some()
+                && url.username().is_empty()
+                && url.password().is_none()
+        });
         if !sound {
             self.add(
                 "AWS_ENDPOINT_URL",
-                format!("\"{endpoint}\" is no address: write http://host:port or https://host"),
+                String::from("no address: write http://host:port or https://host, without a user"),
             );
         }
     }

@@ -28,12 +28,15 @@ const IDENTITY: &str = "probe";
 #[derive(Debug, Default)]
 pub struct Probe(Mutex<State>);
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 enum State {
     #[default]
     Unknown,
     Known(bool),
+    /// The policy forbids it; asked again after this instant.
     Forbidden(Instant),
+    /// There was no answer, found out at this instant.
+    Failed(Instant, PutError),
 }
 
 impl Probe {
@@ -45,24 +48,28 @@ impl Probe {
         if destination.kind() != Kind::S3 {
             return Ok(Way::Conditional);
         }
+        let asked = Instant::now();
         let mut state = self.0.lock().await; // the others wait for the one answer
-        match *state {
-            State::Known(conditions) => return Ok(way(conditions)),
-            State::Forbidden(again) if Instant::now() < again => return Ok(unproven(destination)),
-            State::Unknown | State::Forbidden(_) => {}
+        match &*state {
+            State::Known(conditions) => return Ok(way(*conditions)),
+            State::Forbidden(again) if asked < *again => return Ok(unproven(destination)),
+            State::Failed(at, error) if asked < *at => return Err(error.clone()),
+            State::Unknown | State::Forbidden(_) | State::Failed(..) => {}
         }
-        match probe(destination.place(Lane::Quarantine), pace).await {
+        let found = probe(destination.place(Lane::Quarantine), pace).await;
+        let now = Instant::now();
+        let (next, result) = match found {
             Ok(conditions) => {
                 tell(conditions, destination);
-                *state = State::Known(conditions);
-                Ok(way(conditions))
+                (State::Known(conditions), Ok(way(conditions)))
             }
             Err(PutError::Misconfigured(_)) => {
-                *state = State::Forbidden(Instant::now() + pace.cap);
-                Ok(unproven(destination))
+                (State::Forbidden(now + pace.cap), Ok(unproven(destination)))
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => (State::Failed(now, error.clone()), Err(error)),
+        };
+        *state = next;
+        result
     }
 
     /// An upload has shown what the store does.

@@ -7,6 +7,7 @@
 //! | [`harness`] | the store and the checks of this suite do what the tests below rely on |
 //! | [`delivery`] | one event's whole way, from plain sockets to objects that an independent parser reads |
 //! | [`settings`] | wrong settings and unusable surroundings: message and exit code |
+//! | [`uploads`] | the uploads alone against a real store that fails in every way |
 //! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
 //!
 //! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
@@ -30,3 +31,4 @@ mod delivery;
 mod faults;
 mod harness;
 mod settings;
+mod uploads;

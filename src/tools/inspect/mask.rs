@@ -1,11 +1,11 @@
 //! What names a person or a card is masked, wherever in a record it stands.
 //!
-//! The list is `event::fields::PERSONAL`, without regard to case or prefix, and the raw bytes of a
+//! The list is that of `event::fields`, without regard to case or prefix, and the raw bytes of a
 //! quarantine record. A field of the site's own that is not in the list is not known and not masked.
 //! What is empty stays empty, so that one sees whether there is something.
 
 use super::records::Fields;
-use crate::event::fields::PERSONAL;
+use crate::event::fields;
 use serde_json::Value;
 
 /// Stands for anything masked, whatever its length.
@@ -23,7 +23,8 @@ pub fn mask(record: &mut Fields) {
 
 fn is_personal(name: &str) -> bool {
     let local = name.rsplit([':', '@']).next().unwrap_or(name);
-    PERSONAL.iter().any(|field| field.eq_ignore_ascii_case(local)) || RAW.contains(&name)
+    fields::FIELDS.iter().any(|field| field.personal && field.name.eq_ignore_ascii_case(local))
+        || RAW.contains(&name)
 }
 
 fn look_inside(value: &mut Value) {
