@@ -7,8 +7,9 @@
 # Works with BuildKit and with the classic builder; asks no syntax image of a registry.
 #
 # Static against glibc and not musl: glibc's allocator is made for many threads, its resolver (files
-# and DNS) is part of libc.a since 2.34, and the same command works on amd64 and arm64 with nothing
-# installed into the official builder image.
+# and DNS) is part of libc.a since 2.34, and nothing has to be installed into the official builder
+# image. Made for linux/amd64 and linux/arm64: .ci/engine builds and runs it for the machine it is on
+# (amd64 so far); for arm64 that is the public workflow's part.
 #
 # Reproducible: the same source with the same BUILDER_IMAGE gives the same layers. Name the builder
 # by digest to hold it: --build-arg BUILDER_IMAGE=rust@sha256:…

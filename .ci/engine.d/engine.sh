@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154,SC2034
 # Sourced by .ci/engine: a Docker engine, from whatever this machine has.
 #
 # An engine that answers is used. Else Debian's packages are installed, dockerd is started with the

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154,SC2034
 # Sourced by .ci/engine: the stage that every drill plays on, and its props.
 #
 #   appliance --[xsa-appliances]--> listener --[xsa-stores]--> s3
@@ -17,7 +18,7 @@ stage_up() {
     docker run -d --name xsa-s3 --user "$(id -u):$(id -g)" "${at_s3[@]}" -v "$objects:/objects" "$store_image" \
         --host 0.0.0.0 --port 9000 --access-key drill-key --secret-key drill-secret /objects >/dev/null
     listener -e AWS_ENDPOINT_URL=http://s3:9000 "${@/#/-e=}"
-    until_true 20 healthy || fail_drill "the listener did not become healthy"
+    until_true 40 healthy || fail_drill "the listener did not become healthy: $(health)"
 }
 
 readonly at_s3=(--network xsa-stores --network-alias s3)
