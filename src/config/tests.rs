@@ -1,3 +1,5 @@
+//! Every setting: what is taken, what is refused, and in which words.
+
 use super::settings::{Encryption, LogFormat, Place};
 use super::*;
 use crate::ingest::sieve::OnMalformed;

@@ -207,12 +207,23 @@ impl Depot {
         error: &io::Error,
     ) -> Result<Outcome, Trouble> {
         match error.kind() {
-            io::ErrorKind::NotFound => Ok(Outcome::Gone),
+            io::ErrorKind::NotFound => self.alone_or_gone(lane, number).await,
             io::ErrorKind::InvalidData => {
                 self.set_aside(lane, number, &format!("its manifest cannot be read: {error}")).await
             }
             io::ErrorKind::Unsupported => Err(Trouble::own(Urgency::Slow, error.to_string())),
             _ => Err(Trouble::disk("reading a manifest", error)),
+        }
+    }
+
+    /// A segment without a manifest was retired at this very moment, or lost it to the disk: then
+    /// nobody knows its name, and whether the store has it.
+    async fn alone_or_gone(&self, lane: Lane, number: u64) -> Result<Outcome, Trouble> {
+        let source = self.source.0.clone();
+        match blocking(move || source.read(lane, number)).await {
+            Ok(_) => self.set_aside(lane, number, "its manifest is missing").await,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Outcome::Gone),
+            Err(error) => Err(Trouble::disk("reading a sealed segment", &error)),
         }
     }
 
@@ -296,6 +307,11 @@ impl Depot {
                 Made::Damaged => {
                     drop(share);
                     match self.damaged(segment).await? {
+                        Step::Go(saved) if saved.contents.items == 0 => {
+                            // Nothing was whole: an object without an event is written for nobody.
+                            retire(&self.source.0, &saved).await?;
+                            return Ok(Step::Done(Outcome::Gone));
+                        }
                         Step::Go(saved) => *segment = saved,
                         Step::Done(outcome) => return Ok(Step::Done(outcome)),
                     }

@@ -20,6 +20,8 @@ use tokio::time::Instant;
 
 /// The probe object's name behind the quarantine prefix.
 pub const NAME: &str = "conditional-put.probe";
+/// Tries of each step of the probe.
+const TRIES_A_STEP: u32 = 3;
 const BODY: &[u8] =
     b"xml-stream-aggregator wrote this to see whether the store keeps If-None-Match.\n";
 const IDENTITY: &str = "probe";
@@ -100,15 +102,14 @@ fn unproven(destination: &Destination) -> Way {
 async fn probe(place: &Place, pace: &Pace) -> Result<bool, PutError> {
     let Ok(key) = Path::parse(format!("{}{NAME}", place.prefix)) else { return Ok(false) };
     let object = object();
-    let first = send(place, &key, &object, PutMode::Create, pace).await?;
-    let refused = match first {
-        Sent::Stored => send(place, &key, &object, PutMode::Create, pace).await?,
+    let refused = match put_patiently(place, &key, &object, pace).await? {
+        Sent::Stored => put_patiently(place, &key, &object, pace).await?,
         other => other,
     };
     if refused != Sent::Exists {
         return Ok(false);
     }
-    match ask(place, &key, &object.mark, pace).await? {
+    match ask_patiently(place, &key, &object.mark, pace).await? {
         Asked::Ours => Ok(true),
         Asked::Other { .. } => Ok(false),
         Asked::Missing => {
@@ -116,6 +117,38 @@ async fn probe(place: &Place, pace: &Pace) -> Result<bool, PutError> {
             Err(PutError::Retry(format!("{}: {why}", place.url)))
         }
     }
+}
+
+/// A step of the probe is tried a few times: against a store that fails every other request, a probe
+/// that began anew each time would never come to its end, and nothing would ever be delivered.
+async fn put_patiently(
+    place: &Place,
+    key: &Path,
+    object: &Object,
+    pace: &Pace,
+) -> Result<Sent, PutError> {
+    for _ in 1..TRIES_A_STEP {
+        match send(place, key, object, PutMode::Create, pace).await {
+            Err(PutError::Retry(_)) => {}
+            decided => return decided,
+        }
+    }
+    send(place, key, object, PutMode::Create, pace).await
+}
+
+async fn ask_patiently(
+    place: &Place,
+    key: &Path,
+    mark: &Mark,
+    pace: &Pace,
+) -> Result<Asked, PutError> {
+    for _ in 1..TRIES_A_STEP {
+        match ask(place, key, mark, pace).await {
+            Err(PutError::Retry(_)) => {}
+            decided => return decided,
+        }
+    }
+    ask(place, key, mark, pace).await
 }
 
 fn object() -> Object {

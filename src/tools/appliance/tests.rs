@@ -1,3 +1,5 @@
+//! The simulated appliance says what it sends: every good event is well-formed, every defect is one.
+
 use super::*;
 use std::collections::HashSet;
 

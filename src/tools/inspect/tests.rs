@@ -1,3 +1,5 @@
+//! What `inspect` shows of each form, and what it masks.
+
 use super::*;
 use crate::event::{FOOTER, HEADER};
 use crate::spool::manifest::{Compression, Form, Format};

@@ -1,3 +1,5 @@
+//! The generated SQL in every combination, and names that try to break out of it.
+
 use super::*;
 use crate::event::fields::FIELDS;
 use crate::spool::manifest::{Compression, Form, Format};

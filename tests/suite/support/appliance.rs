@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -248,6 +248,7 @@ struct Line {
     paused: AtomicBool,
     idle: AtomicBool,
     stopped: AtomicBool,
+    hang_ups: AtomicU64,
 }
 
 impl Stream {
@@ -311,6 +312,9 @@ impl Stream {
             let read = session.written.saturating_sub(left);
             session.read = session.read.max(read.saturating_sub(READ_IN_HAND));
         }
+        for line in &self.lines {
+            line.hang_ups.fetch_add(1, Ordering::AcqRel);
+        }
         daemon.kill();
     }
 
@@ -360,7 +364,12 @@ impl Line {
         let session = Arc::new(Mutex::new(Session::default()));
         session.lock().unwrap().port = socket.local_addr().unwrap().port();
         self.sessions().push(session.clone());
+        let hang_ups = self.hang_ups.load(Ordering::Acquire);
         while !self.stopped() {
+            // The first write to a peer that has died succeeds and is lost: nobody's fault but TCP's.
+            if self.hang_ups.load(Ordering::Acquire) != hang_ups {
+                return;
+            }
             if self.paused.load(Ordering::Acquire) {
                 self.idle.store(true, Ordering::Release);
                 std::thread::sleep(Duration::from_millis(5));

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that takes a moment on an idle machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits for a condition.
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
@@ -250,15 +250,16 @@ impl Daemon {
         Ended { status: status.unwrap(), log: self.log(), output }
     }
 
-    /// Waits until it has nothing to do: no processor time for a fifth of a second.
+    /// Waits until it has nothing to do but look at its clocks: less than 5 ms of processor time in
+    /// 300 ms.
     pub fn wait_until_idle(&self) {
-        let (mut last, mut since) = (u64::MAX, Instant::now());
+        let (mut last, mut since) = (self.processor_time(), Instant::now());
         wait_until("the process is idle", || {
             let now = self.processor_time();
-            if now != last {
+            if now.saturating_sub(last) > 5_000_000 {
                 (last, since) = (now, Instant::now());
             }
-            since.elapsed() > Duration::from_millis(200)
+            since.elapsed() > Duration::from_millis(300)
         });
     }
 
