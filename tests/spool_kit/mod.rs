@@ -1,6 +1,8 @@
 //! What the spool's tests share: a clock that is moved by hand, a spool in its own folder.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod sim;
+
 use jiff::{SignedDuration, Timestamp};
 use std::io::{self, Read};
 use std::ops::Range;
