@@ -4,6 +4,14 @@
 //! After every drill: no event that was synced is lost, none is doubled, every sealed file is a
 //! whole document, nothing is delivered twice, the ledger balances. Every failure prints its seed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
 mod spool_kit;
 
 use spool_kit::sim::{Dice, Fault, SimDisk};
