@@ -352,7 +352,10 @@ fn a_short_write_is_cut_back_before_the_batch_is_written_again() {
     spool.recover();
     let used = 24 * 1024;
     world.disk.set_capacity(Some(used));
-    for number in 1..=2000 {
+    let mut small = Batch::default();
+    small.push(event(1).as_bytes(), true);
+    spool.append(Lane::Events, &mut small).unwrap();
+    for number in 2..=2000 {
         world.batch.push(event(number).as_bytes(), true);
     }
     world.model.made = 2000;
