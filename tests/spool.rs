@@ -1,5 +1,13 @@
 //! The spool on a real disk: what goes in comes out, once, in well-formed files.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
 mod spool_kit;
 
 use spool_kit::{Rig, options, push};

@@ -1,6 +1,14 @@
 //! What a crash or a bad disk leaves in the spool: whole items stay, the rest is set aside, the
 //! ledger balances.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
 mod spool_kit;
 
 use spool_kit::{Rig, push};

@@ -230,7 +230,8 @@ impl Spool {
             segment.file = copy.place(&*self.disk, &path)?.0;
             return self.disk.sync_dir(&self.paths.lane(lane));
         }
-        self.keep_holes(lane, number, &path, &[0..segment.file.len()?])?;
+        let all = 0..segment.file.len()?;
+        self.keep_holes(lane, number, &path, std::slice::from_ref(&all))?;
         let whole = self.look(lane, &segment.manifest, &path)?;
         let rewritten = self.rewrite(lane, &path, &whole)?;
         segment.shrink(rewritten, whole.items, whole.counted);

@@ -1,5 +1,14 @@
 //! What the spool's tests share: a clock that is moved by hand, a spool in its own folder.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 #![allow(dead_code, reason = "each test binary uses its part")]
+
+pub mod sim;
 
 use jiff::{SignedDuration, Timestamp};
 use std::io::{self, Read};
