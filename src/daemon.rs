@@ -61,6 +61,9 @@ pub enum StartError {
     /// The destination's settings contradict each other.
     #[error("{0}")]
     Destination(String),
+    /// The files for TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] crate::ingest::tls::Unusable),
     /// The operating system gave no thread or signal handler.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -71,7 +74,7 @@ impl StartError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Listen { .. } | Self::Destination(_) => 2,
+            Self::Listen { .. } | Self::Destination(_) | Self::Tls(_) => 2,
             Self::Spool(_) => 3,
             Self::System(_) => 1,
         }
@@ -116,6 +119,7 @@ impl Daemon {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let metrics = facts::recorder();
         let destination = Destination::new(options::destination(&settings)).map_err(refused)?;
+        let intake = options::ingest(&settings)?;
         let (listener, listen_addr) = listen(&settings).await?;
         let udp = udp(&settings).await?;
         let admin = admin_listener(&settings).await?;
@@ -123,8 +127,7 @@ impl Daemon {
         destination.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
 
         let (stop, stopping) = watch::channel(false);
-        let house =
-            House::new(options::ingest(&settings), Arc::clone(&spool), clock, stopping.clone());
+        let house = House::new(intake, Arc::clone(&spool), clock, stopping.clone());
         let uploader =
             Uploader::new(options::upload(&settings), Arc::clone(&spool) as _, destination);
         let mut stages = Stages::default();

@@ -18,6 +18,7 @@ pub mod registry;
 pub mod repair;
 pub mod sieve;
 mod tally;
+pub mod tls;
 pub mod validator;
 mod worker;
 
@@ -54,6 +55,8 @@ pub struct Options {
     pub max_buffer_memory: usize,
     /// Who may connect (`ALLOW_FROM`); empty: anybody.
     pub allow_from: Vec<IpNet>,
+    /// What makes the TCP listener one for TLS (`TLS_…`); `None`: plain.
+    pub tls: Option<Arc<tls::Gate>>,
 }
 
 /// What all connections share.
@@ -69,6 +72,7 @@ pub struct House {
     clock: Arc<dyn Clock>,
     budget: Arc<Semaphore>,
     tally: Tally,
+    misused: tls::Seldom,
     stop: watch::Receiver<bool>,
 }
 
@@ -87,6 +91,7 @@ impl House {
             registry: Registry::new(options.max_connections, options.max_connections_per_peer),
             budget: Arc::new(Semaphore::new(shares)),
             tally: Tally::default(),
+            misused: tls::Seldom::default(),
             options,
             spool,
             clock,

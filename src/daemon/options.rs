@@ -3,7 +3,8 @@
 use super::recoverer::SieveRecoverer;
 use crate::admin::guard::Guard;
 use crate::config::Settings;
-use crate::config::settings::{Encryption, Place};
+use crate::config::settings::{Encryption, Place, Tls};
+use crate::ingest::tls;
 use crate::{ingest, spool, upload};
 use std::sync::Arc;
 
@@ -25,9 +26,9 @@ pub(super) fn spool(settings: &Settings) -> spool::Options {
     }
 }
 
-pub(super) fn ingest(settings: &Settings) -> ingest::Options {
+pub(super) fn ingest(settings: &Settings) -> Result<ingest::Options, tls::Unusable> {
     let own = &settings.listen;
-    ingest::Options {
+    Ok(ingest::Options {
         sieve: settings.sieve.clone(),
         event_timeout: own.event_timeout,
         idle_timeout: own.idle_timeout,
@@ -35,7 +36,14 @@ pub(super) fn ingest(settings: &Settings) -> ingest::Options {
         max_connections_per_peer: own.max_connections_per_peer,
         max_buffer_memory: own.max_buffer_memory,
         allow_from: own.allow_from.clone(),
-    }
+        tls: own.tls.as_ref().map(gate).transpose()?,
+    })
+}
+
+fn gate(own: &Tls) -> Result<Arc<tls::Gate>, tls::Unusable> {
+    let (cert, key) = (own.cert_file.clone(), own.key_file.clone());
+    let files = tls::Files { cert, key, client_ca: own.client_ca_file.clone() };
+    tls::Gate::open(files).map(Arc::new)
 }
 
 pub(super) fn upload(settings: &Settings) -> upload::Options {

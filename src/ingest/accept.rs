@@ -1,7 +1,9 @@
 //! Takes connections from the listener, as many as the caps allow, and serves each on a task of its own.
 
+use super::House;
 use super::connection::serve;
-use super::{House, registry::Registry};
+use super::registry::{Link, Registry};
+use super::tls::{Gate, HANDSHAKE_TIMEOUT};
 use ipnet::IpNet;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
@@ -10,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 
 /// A dead peer is noticed after 60 s + 6 × 10 s, also when it was only ever silent.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
@@ -56,7 +60,42 @@ async fn attend(stream: TcpStream, remote: SocketAddr, house: Arc<House>) {
     let registry: &Registry = &house.registry;
     let place = registry.admit(remote);
     tracing::info!(peer = %place.link().peer(), connections = registry.len(), "connection opened");
-    serve(stream, Arc::clone(place.link()), Arc::clone(&house)).await;
+    let link = Arc::clone(place.link());
+    let Some(gate) = &house.options.tls else {
+        return serve(stream, link, Arc::clone(&house)).await;
+    };
+    if let Some(stream) = shake_hands(stream, gate, &link, &house).await {
+        serve(stream, link, Arc::clone(&house)).await;
+    }
+}
+
+/// The TLS handshake; `None`: it failed, took too long, or the connection has to go.
+async fn shake_hands(
+    stream: TcpStream,
+    gate: &Gate,
+    link: &Link,
+    house: &House,
+) -> Option<TlsStream<TcpStream>> {
+    let mut stop = house.stop.clone();
+    let shaken = tokio::select! {
+        shaken = timeout(HANDSHAKE_TIMEOUT, gate.acceptor().accept(stream)) => shaken,
+        _ = stop.wait_for(|stop| *stop) => return None,
+        () = link.close.notified() => return None,
+    };
+    let error = match shaken {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "not over after 10 s".to_owned(),
+    };
+    metrics::counter!("xsa_tls_handshakes_failed_total").increment(1);
+    if house.misused.is_due(&*house.clock) {
+        let peer = link.peer();
+        tracing::warn!(
+            %peer, error,
+            "no TLS handshake: the sender must speak TLS to this port (with a certificate of TLS_CLIENT_CA_FILE if that is set), or unset TLS_CERT_FILE for plain TCP"
+        );
+    }
+    None
 }
 
 fn is_allowed(allowed: &[IpNet], peer: IpAddr) -> bool {

@@ -6,6 +6,7 @@
 
 use super::registry::Link;
 use super::sieve::{GiveUp, Sieve};
+use super::tls::is_handshake;
 use super::worker::{self, Origin, Sifted, Sorted, Worker};
 use super::{House, LAST_READS, OWN_BUFFER, READ_SIZE, share_kib};
 use crate::spool::Lane;
@@ -210,6 +211,7 @@ impl<S: AsyncRead + Unpin> Connection<S> {
     fn take_in(&mut self, buffer: &mut Vec<u8>, read: usize, worker: &mut Worker) -> Step {
         self.last_read = Instant::now();
         self.house.tally.bytes_read.increment(read as u64);
+        self.notice_tls(buffer);
         let sifted = self.sift(buffer, &mut worker.sorted, None);
         let (events, rejects) = worker.sorted.counts();
         self.link.note(read as u64, events, rejects);
@@ -219,6 +221,17 @@ impl<S: AsyncRead + Unpin> Connection<S> {
             (false, _) => Step::NoRoom(std::mem::take(&mut worker.sorted)),
             (true, Sifted::Panicked) => Step::Ended(End::Panicked),
             (true, Sifted::Consumed(_)) => Step::Read,
+        }
+    }
+
+    /// TLS on a plain port is told in words; its bytes take the way of all bytes.
+    fn notice_tls(&self, buffer: &[u8]) {
+        let first = self.link.brought().bytes == 0 && self.house.options.tls.is_none();
+        if first && is_handshake(buffer) && self.house.misused.is_due(&*self.house.clock) {
+            tracing::warn!(
+                peer = self.peer,
+                "a sender speaks TLS to the plain port: set TLS_CERT_FILE and TLS_KEY_FILE here, or switch TLS off at the sender"
+            );
         }
     }
 
