@@ -6,10 +6,13 @@
 pub mod appliance;
 mod ask;
 pub mod demo;
+pub mod door;
 pub mod feed;
 pub mod healthcheck;
+pub mod import;
 pub mod inspect;
 pub mod ledger;
+pub mod replay;
 pub mod send;
 pub mod snowflake;
 pub mod status;
@@ -97,6 +100,10 @@ enum Command {
     Ledger(WithSettings<ledger::Args>),
     /// What is in an event file, a quarantine file or a spool segment
     Inspect(inspect::Args),
+    /// Send quarantined records back through the front door
+    Replay(replay::Args),
+    /// Send a file of events (a leftover current.xml) through the front door
+    Import(import::Args),
     /// Print the SQL that loads the objects into Snowflake
     Snowflake(WithSettings<snowflake::Args>),
 }
@@ -157,6 +164,8 @@ fn obey(cli: Cli) -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }),
+        Some(Command::Replay(asked)) => replay::run(&asked),
+        Some(Command::Import(asked)) => import::run(&asked),
         Some(Command::Snowflake(asked)) => {
             about(&asked, |args, settings| snowflake::run(args, &snowflake_target(settings)))
         }

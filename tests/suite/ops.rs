@@ -1,0 +1,114 @@
+//! The operator's commands beside the running program: `replay`, `import`, `ledger --audit`, `check`.
+
+use crate::support::appliance::{Factory, Session, seed};
+use crate::support::check::{Rules, check};
+use crate::support::process::{Site, wait_until};
+use crate::support::store::Store;
+
+/// The quarantine objects, saved where `replay` reads them.
+fn fetch_quarantine(store: &Store, site: &Site) -> std::path::PathBuf {
+    let objects = store.objects("xml-events-quarantine/");
+    let records = objects.into_iter().filter(|object| object.key.ends_with(".ndjson"));
+    let bytes: Vec<u8> = records.flat_map(|object| object.bytes).collect();
+    let path = site.path("quarantine.ndjson");
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn delivered(store: &Store) -> usize {
+    let objects = store.objects("xml-events/");
+    objects.iter().map(|o| String::from_utf8_lossy(&o.bytes).matches("</EVENT>").count()).sum()
+}
+
+#[test]
+fn a_corrected_record_is_replayed_once() {
+    let store = Store::start();
+    let mut site = Site::new(&store);
+    site.set("ON_MALFORMED", "quarantine").set("MAX_MESSAGE_SIZE", "1024");
+    let daemon = site.start();
+    let large = format!("<EVENT><cn>{}</cn></EVENT>", "7".repeat(3000));
+    std::fs::write(site.path("in.xml"), format!("<EVENT><cn>1</oops></EVENT>{large}")).unwrap();
+    let imported = site.run(&["import", "in.xml"]);
+    assert_eq!(imported.code(), Some(0), "{}", imported.log);
+    wait_until("the pieces are in the quarantine", || {
+        let objects = store.objects("xml-events-quarantine/");
+        let text: String = objects.iter().map(|o| String::from_utf8_lossy(&o.bytes)).collect();
+        text.contains("oops") && text.contains("\"last\":true")
+    });
+    assert_eq!(daemon.terminate().code(), Some(0));
+    let path = fetch_quarantine(&store, &site);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.lines().count() >= 4, "the large one is in parts: {text}");
+    let corrected = text.replace("</oops>", "</cn>");
+    std::fs::write(&path, format!("not a record\n{corrected}")).unwrap();
+    site.set("MAX_MESSAGE_SIZE", "1MiB");
+    let daemon = site.start();
+    let first = site.run(&["replay", "quarantine.ndjson"]);
+    assert!(first.log.contains("quarantine.ndjson:1: not a quarantine record"), "{}", first.log);
+    assert!(first.output.contains("replayed 2 pieces"), "{}", first.output);
+    assert_eq!(first.code(), Some(1), "a bad line is told by the exit code too");
+    std::fs::write(&path, corrected).unwrap();
+    let second = site.run(&["replay", "quarantine.ndjson"]);
+    assert_eq!(second.code(), Some(0), "{}", second.log);
+    assert!(second.output.contains("replayed 0 pieces"), "{}", second.output);
+    assert!(second.output.contains("2 sent before"), "{}", second.output);
+    assert_eq!(daemon.terminate().code(), Some(0));
+    assert_eq!(delivered(&store), 2);
+    let objects = store.objects("xml-events/");
+    let text: String = objects.iter().map(|o| String::from_utf8_lossy(&o.bytes)).collect();
+    assert!(text.contains(&large) && text.contains("<EVENT><cn>1</cn></EVENT>"));
+}
+
+#[test]
+fn copies_of_repaired_events_are_replayed_only_if_asked_for() {
+    let store = Store::start();
+    let site = Site::new(&store);
+    let daemon = site.start();
+    std::fs::write(site.path("in.xml"), "<EVENT><cn>a & b</cn></EVENT>").unwrap();
+    assert_eq!(site.run(&["import", "in.xml"]).code(), Some(0));
+    wait_until("the copy is in the quarantine", || {
+        store.objects("xml-events-quarantine/").iter().any(|o| o.key.ends_with(".ndjson"))
+    });
+    fetch_quarantine(&store, &site);
+    let skipped = site.run(&["replay", "quarantine.ndjson"]);
+    assert!(skipped.output.contains("replayed 0 pieces"), "{}", skipped.output);
+    assert!(skipped.output.contains("1 repaired copies skipped"), "{}", skipped.output);
+    let asked = site.run(&["replay", "--repaired", "quarantine.ndjson"]);
+    assert!(asked.output.contains("replayed 1 pieces"), "{}{}", asked.output, asked.log);
+    assert_eq!(daemon.terminate().code(), Some(0));
+    assert_eq!(delivered(&store), 2);
+}
+
+#[test]
+fn what_the_listener_refuses_does_not_count_as_sent() {
+    let store = Store::start();
+    let mut site = Site::new(&store);
+    site.set("ALLOW_FROM", "192.0.2.0/24");
+    let _daemon = site.start();
+    std::fs::write(site.path("in.xml"), "<EVENT><cn>1</cn></EVENT>").unwrap();
+    for _ in 0..5 {
+        let refused = site.run(&["import", "in.xml"]);
+        assert_eq!(refused.code(), Some(1), "{}", refused.output);
+        assert!(refused.log.contains("ALLOW_FROM"), "{}", refused.log);
+    }
+}
+
+#[test]
+fn a_leftover_file_of_the_python_script_is_taken_in_whole() {
+    let (store, seed) = (Store::start(), seed());
+    let site = Site::new(&store);
+    let daemon = site.start();
+    let events = Factory::new(seed).events(2000);
+    let text: Vec<u8> = events.iter().flat_map(|event| event.sent.clone()).collect();
+    std::fs::write(site.path("current.xml"), &text).unwrap();
+    let imported = site.run(&["import", "current.xml"]);
+    assert_eq!(imported.code(), Some(0), "{}", imported.log);
+    assert!(imported.output.contains(&format!("{} bytes", text.len())), "{}", imported.output);
+    assert_eq!(std::fs::read(site.path("current.xml")).unwrap(), text, "it stays as it was");
+    assert_eq!(daemon.terminate().code(), Some(0));
+    let tally = check(&store, &[&site], &[Session::of(events)], &Rules::default());
+    assert_eq!(tally.delivered, 2000);
+    let missing = site.run(&["import", "nowhere.xml"]);
+    assert_eq!(missing.code(), Some(1));
+    assert!(missing.log.contains("nowhere.xml"), "{}", missing.log);
+}
