@@ -1,6 +1,8 @@
 //! `ledger`: received = delivered + quarantined + spooled, from the running program, else from the
 //! files of its spool.
 
+mod audit;
+
 use super::ask;
 use crate::admin::status::Ledger;
 use crate::base::disk::OsDisk;
@@ -15,25 +17,46 @@ pub struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    /// Ask the store too: one HEAD for every object
+    #[arg(long)]
+    audit: bool,
 }
 
 /// Exit code 0 if the sum is right, 1 if not or if nobody knows.
 #[must_use]
 pub fn run(args: &Args, settings: &Settings) -> ExitCode {
-    match read(settings) {
-        Ok((ledger, from)) => {
-            if args.json {
-                println!("{}", serde_json::to_string(&ledger).unwrap_or_default());
-            } else {
-                show(&ledger, from);
-            }
-            if ledger.balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
+    match answer(args, settings) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether all is right.
+fn answer(args: &Args, settings: &Settings) -> Result<bool> {
+    let audited = args.audit.then(|| audit::audit(settings)).transpose()?;
+    let (ledger, from) = read(settings)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&json(&ledger, audited.as_ref()))?);
+    } else {
+        show(&ledger, from);
+        audited.iter().for_each(|audited| audited.show(&ledger));
+    }
+    Ok(ledger.balanced && audited.is_none_or(|audited| audited.faults(&ledger).is_empty()))
+}
+
+fn json(ledger: &Ledger, audited: Option<&audit::Audit>) -> serde_json::Value {
+    let mut value = serde_json::json!(ledger);
+    if let Some(audited) = audited {
+        value["audit"] = serde_json::json!(audited);
+        value["audit"]["unknown_events"] = audited.unknown(ledger).into();
+        value["audit"]["unknown_pieces"] = audited.unknown_pieces(ledger).into();
+        value["audit"]["faults"] = audited.faults(ledger).into();
+    }
+    value
 }
 
 fn read(settings: &Settings) -> Result<(Ledger, &'static str)> {
