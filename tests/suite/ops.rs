@@ -1,9 +1,9 @@
 //! The operator's commands beside the running program: `replay`, `import`, `ledger --audit`, `check`.
 
-use crate::support::appliance::{Factory, Session, seed};
+use crate::support::appliance::{Factory, Session, push, seed};
 use crate::support::check::{Rules, check};
 use crate::support::process::{Site, wait_until};
-use crate::support::store::Store;
+use crate::support::store::{Fault, Rule, Store};
 
 /// The quarantine objects, saved where `replay` reads them.
 fn fetch_quarantine(store: &Store, site: &Site) -> std::path::PathBuf {
@@ -111,4 +111,106 @@ fn a_leftover_file_of_the_python_script_is_taken_in_whole() {
     let missing = site.run(&["import", "nowhere.xml"]);
     assert_eq!(missing.code(), Some(1));
     assert!(missing.log.contains("nowhere.xml"), "{}", missing.log);
+}
+
+#[test]
+fn the_audit_counts_what_the_store_holds() {
+    let (store, seed) = (Store::start(), seed());
+    let mut site = Site::new(&store);
+    site.set("MAX_FILE_SIZE", "20000");
+    let daemon = site.start();
+    let sent = push(site.address(), Factory::new(seed).malformed(10).events(200), 2, seed);
+    site.wait_until_drained();
+    assert_eq!(daemon.terminate().code(), Some(0));
+    let tally =
+        check(&store, &[&site], &sent, &Rules { max_file_size: 20_000, ..Rules::default() });
+    store.plant(
+        "xml-events/another.xml",
+        b"<EVENTS/>",
+        &[("segment", "another-events-000000000001")],
+    );
+    let good = audit(&site, 0);
+    assert_eq!(good["audit"]["events"], tally.delivered, "{good}");
+    assert_eq!(good["audit"]["unknown_events"], 0, "{good}");
+    assert!(good["audit"]["others"].as_u64() >= Some(1), "{good}");
+    let ours = store
+        .objects("xml-events/")
+        .into_iter()
+        .find(|o| o.metadata["segment"] != "another-events-000000000001");
+    let ours = ours.unwrap();
+    store.uproot(&ours.key);
+    let fewer = audit(&site, 0);
+    let count: u64 = ours.metadata["event-count"].parse().unwrap();
+    assert_eq!(fewer["audit"]["unknown_events"], count, "{fewer}");
+    let metadata: Vec<_> = ours.metadata.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    store.plant(&ours.key, &ours.bytes, &metadata);
+    store.plant("xml-events/copy.xml", &ours.bytes, &metadata);
+    let doubled = audit(&site, 1);
+    assert!(!doubled["audit"]["faults"].as_array().unwrap().is_empty(), "{doubled}");
+    assert!(!doubled["audit"]["doubled"].as_array().unwrap().is_empty(), "{doubled}");
+}
+
+fn audit(site: &Site, code: i32) -> serde_json::Value {
+    let ended = site.run(&["ledger", "--audit", "--json"]);
+    assert_eq!(ended.code(), Some(code), "{}{}", ended.log, ended.output);
+    serde_json::from_str(&ended.output).unwrap()
+}
+
+#[test]
+fn check_passes_where_all_is_well() {
+    let store = Store::start();
+    let ended = Site::new(&store).run(&["check"]);
+    assert_eq!(ended.code(), Some(0), "{}{}", ended.output, ended.log);
+    assert!(!ended.output.contains('✗'), "{}", ended.output);
+    let lines =
+        ["settings", "spool", "space", "credentials", "put", "head", "conditional put", "clock"];
+    for line in lines {
+        assert!(ended.output.contains(&format!("✓ {line}")), "{line}: {}", ended.output);
+    }
+    assert!(ended.output.contains("from AWS_ACCESS_KEY_ID"), "{}", ended.output);
+    assert!(store.objects("xml-events/").is_empty(), "nothing goes where it would be loaded");
+}
+
+#[test]
+fn check_tells_the_troubles_of_a_store_apart() {
+    let table = [
+        (Fault::Denied, "✗ put", "\"s3:PutObject\""),
+        (Fault::NoSuchBucket, "✗ put", "the bucket does not exist"),
+        (Fault::ClockSkew, "✗ put", "clock is wrong"),
+        (Fault::IgnoreConditions, "✗ conditional put", "does not keep If-None-Match"),
+        (Fault::DropMetadata, "✗ head", "lost its metadata"),
+    ];
+    for (fault, line, advice) in table {
+        let store = Store::start();
+        store.fault(Rule::always(fault.clone()));
+        let ended = Site::new(&store).run(&["check"]);
+        assert_eq!(ended.code(), Some(1), "{fault:?}: {}", ended.output);
+        assert!(ended.output.contains(line), "{fault:?}: {}", ended.output);
+        assert!(ended.output.contains(advice), "{fault:?}: {}", ended.output);
+        let policy = ended.output.contains("s3:ListBucket\"");
+        assert_eq!(policy, matches!(fault, Fault::Denied), "{fault:?}: {}", ended.output);
+    }
+    let store = Store::start();
+    store.go_away();
+    assert_eq!(Site::new(&store).run(&["check"]).code(), Some(1));
+}
+
+#[test]
+fn check_names_wrong_settings_and_an_unusable_spool() {
+    let mut site = Site::bare();
+    let wrong = site.run(&["check"]);
+    assert_eq!(wrong.code(), Some(1));
+    assert!(
+        wrong.output.contains("✗ settings") && wrong.output.contains("BUCKET_NAME"),
+        "{}",
+        wrong.output
+    );
+    std::fs::write(site.path("file"), "").unwrap();
+    let inside = site.path("file").join("data");
+    let folder = site.path("out");
+    site.set("DESTINATION", folder.to_str().unwrap()).set("DATA_DIR", inside.to_str().unwrap());
+    let unusable = site.run(&["check"]);
+    assert_eq!(unusable.code(), Some(1));
+    assert!(unusable.output.contains("✗ spool"), "{}", unusable.output);
+    assert!(unusable.output.contains("✓ put"), "a folder is tried too: {}", unusable.output);
 }
