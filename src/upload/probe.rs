@@ -138,14 +138,18 @@ pub async fn trial(destination: &Destination, pace: &Pace) -> Trial {
 async fn is_denied(place: &Place, key: &Path) -> bool {
     let options = PutOptions { mode: PutMode::Overwrite, ..PutOptions::default() };
     let put = place.store.put_opts(key, Bytes::from_static(BODY).into(), options).await.err();
-    let head = place.store.head(key).await.err();
-    [put, head].into_iter().flatten().any(|error| match verdict(&error) {
+    // A HEAD's refusal has no code, so it is asked only where the PUT's does not tell.
+    let refused = match put {
+        Some(error) => Some(error),
+        None => place.store.head(key).await.err(),
+    };
+    refused.is_some_and(|error| match verdict(&error) {
         Verdict::Refused(answer) => is_permission(&answer),
         _ => false,
     })
 }
 
-/// A HEAD has no code; other codes of a 403 mean keys or clocks.
+/// Other codes of a 403 mean keys or clocks.
 fn is_permission(answer: &Answer) -> bool {
     let code = answer.code.as_deref();
     matches!(answer.status, 401 | 403)
