@@ -9,6 +9,7 @@ use crate::base::disk::OsDisk;
 use crate::config::Settings;
 use crate::spool::read_ledger;
 use anyhow::{Context, Result};
+use serde::Serialize;
 use std::process::ExitCode;
 
 /// How to show it.
@@ -40,7 +41,9 @@ fn answer(args: &Args, settings: &Settings) -> Result<bool> {
     let audited = args.audit.then(|| audit::audit(settings)).transpose()?;
     let (ledger, from) = read(settings)?;
     if args.json {
-        println!("{}", serde_json::to_string(&json(&ledger, audited.as_ref()))?);
+        let audit = audited.as_ref().map(|audited| audited.compared(&ledger));
+        let report = Report { ledger: &ledger, audit };
+        println!("{}", serde_json::to_string(&report)?);
     } else {
         show(&ledger, from);
         audited.iter().for_each(|audited| audited.show(&ledger));
@@ -48,15 +51,13 @@ fn answer(args: &Args, settings: &Settings) -> Result<bool> {
     Ok(ledger.balanced && audited.is_none_or(|audited| audited.faults(&ledger).is_empty()))
 }
 
-fn json(ledger: &Ledger, audited: Option<&audit::Audit>) -> serde_json::Value {
-    let mut value = serde_json::json!(ledger);
-    if let Some(audited) = audited {
-        value["audit"] = serde_json::json!(audited);
-        value["audit"]["unknown_events"] = audited.unknown(ledger).into();
-        value["audit"]["unknown_pieces"] = audited.unknown_pieces(ledger).into();
-        value["audit"]["faults"] = audited.faults(ledger).into();
-    }
-    value
+/// The ledger's own fields, and what the store says.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    ledger: &'a Ledger,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<audit::Compared<'a>>,
 }
 
 fn read(settings: &Settings) -> Result<(Ledger, &'static str)> {

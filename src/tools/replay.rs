@@ -12,8 +12,9 @@ pub mod lines;
 pub mod progress;
 
 use super::door::{Door, DoorError, bytes};
+use crate::quarantine::Record;
 use anyhow::{Context, Result};
-use lines::{Line, Lines};
+use lines::{Found, Line, Lines};
 use progress::Progress;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -94,41 +95,51 @@ type Files = Vec<(Lines, Progress)>;
 
 /// Which lines make which piece; holds a few numbers per line, never the bytes.
 fn plan(args: &Args, files: &mut Files, summary: &mut Summary) -> Result<Vec<Piece>> {
-    let mut pieces: Vec<Piece> = Vec::new();
-    let mut open: HashMap<(Option<String>, u64), usize> = HashMap::new();
+    let mut plan = Plan::default();
     for (index, ((lines, progress), path)) in files.iter_mut().zip(&args.files).enumerate() {
-        while let Some(line) = lines.next().with_context(|| path.display().to_string())? {
-            let record = match &line.record {
-                Ok(record) => record,
+        while let Some(Found { line, record }) =
+            lines.next_line().with_context(|| path.display().to_string())?
+        {
+            match record {
                 Err(error) => {
-                    eprintln!("{}:{}: {error}", path.display(), line.line.number);
+                    eprintln!("{}:{}: {error}", path.display(), line.number);
                     summary.bad += 1;
-                    continue;
                 }
-            };
-            match record.part {
-                _ if record.repaired && !args.repaired => summary.repaired += 1,
-                None if progress.has(&line.line) => summary.before += 1,
-                None => {
-                    pieces.push(Piece { lines: vec![(index, line.line)], next: 0, whole: true })
-                }
-                Some(part) => {
-                    let key = (record.peer.clone(), part.piece);
-                    let place = *open.entry(key.clone()).or_insert(pieces.len());
-                    if place == pieces.len() {
-                        pieces.push(Piece::default());
-                    }
-                    if let Some(piece) = pieces.get_mut(place) {
-                        piece.add(index, line.line, part.part, part.last);
-                    }
-                    if part.last {
-                        open.remove(&key);
-                    }
-                }
+                Ok(record) if record.repaired && !args.repaired => summary.repaired += 1,
+                Ok(record) if record.part.is_none() && progress.has(&line) => summary.before += 1,
+                Ok(record) => plan.add(index, line, record),
             }
         }
     }
-    Ok(pieces)
+    Ok(plan.pieces)
+}
+
+/// The pieces in the order of their first lines, and which of them are not complete yet.
+#[derive(Debug, Default)]
+struct Plan {
+    pieces: Vec<Piece>,
+    open: HashMap<(Option<String>, u64), usize>,
+}
+
+impl Plan {
+    fn add(&mut self, file: usize, line: Line, record: Record) {
+        let Some(part) = record.part else {
+            self.pieces.push(Piece { lines: vec![(file, line)], next: 0, whole: true });
+            return;
+        };
+        let key = (record.peer, part.piece);
+        let place = self.open.get(&key).copied().unwrap_or(self.pieces.len());
+        if place == self.pieces.len() {
+            self.pieces.push(Piece::default());
+        }
+        if let Some(piece) = self.pieces.get_mut(place) {
+            piece.add(file, line, part.part, part.last);
+        }
+        match part.last {
+            true => self.open.remove(&key),
+            false => self.open.insert(key, place),
+        };
+    }
 }
 
 impl Piece {

@@ -49,6 +49,19 @@ pub(super) struct Audit {
     pub doubled: Vec<String>,
 }
 
+/// The same, beside the ledger.
+#[derive(Debug, Serialize)]
+pub(super) struct Compared<'a> {
+    #[serde(flatten)]
+    audit: &'a Audit,
+    /// Events that were delivered and are not in the store.
+    unknown_events: u64,
+    /// The same for rejected pieces: at least so many.
+    unknown_pieces: u64,
+    /// What is wrong, in words.
+    faults: Vec<String>,
+}
+
 /// Asks the store.
 ///
 /// # Errors
@@ -115,6 +128,15 @@ impl Audit {
         };
         *sum += items;
         *objects += 1;
+    }
+
+    pub(super) fn compared(&self, ledger: &Ledger) -> Compared<'_> {
+        Compared {
+            audit: self,
+            unknown_events: self.unknown(ledger),
+            unknown_pieces: self.unknown_pieces(ledger),
+            faults: self.faults(ledger),
+        }
     }
 
     /// What is wrong, in words.

@@ -69,7 +69,7 @@ impl Lines {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn next(&mut self) -> io::Result<Option<Found>> {
+    pub fn next_line(&mut self) -> io::Result<Option<Found>> {
         loop {
             let offset = self.offset;
             let mut bytes = Vec::new();
