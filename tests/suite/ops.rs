@@ -3,7 +3,7 @@
 use crate::support::appliance::{Factory, Session, push, seed};
 use crate::support::check::{Rules, check};
 use crate::support::process::{Site, wait_until};
-use crate::support::store::{Fault, Rule, Store};
+use crate::support::store::{Fault, Rule, Store, files};
 
 /// The quarantine objects, saved where `replay` reads them.
 fn fetch_quarantine(store: &Store, site: &Site) -> std::path::PathBuf {
@@ -213,4 +213,24 @@ fn check_names_wrong_settings_and_an_unusable_spool() {
     assert_eq!(unusable.code(), Some(1));
     assert!(unusable.output.contains("✗ spool"), "{}", unusable.output);
     assert!(unusable.output.contains("✓ put"), "a folder is tried too: {}", unusable.output);
+}
+
+#[test]
+fn every_metric_is_in_the_table_and_the_table_has_no_other() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources: String = files(&root.join("src"))
+        .iter()
+        .map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned())
+        .collect();
+    let table = std::fs::read_to_string(root.join("docs/metrics.md")).unwrap();
+    let (in_source, in_table) = (metrics(&sources, '"'), metrics(&table, '`'));
+    assert!(in_source.len() > 10, "{in_source:?}");
+    assert_eq!(in_source, in_table);
+}
+
+/// The names of metrics between two of these marks.
+fn metrics(text: &str, mark: char) -> std::collections::BTreeSet<String> {
+    let words = text.split(mark).filter(|word| word.starts_with("xsa_"));
+    let is_name = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    words.filter(is_name).map(str::to_owned).collect()
 }
