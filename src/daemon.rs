@@ -6,7 +6,7 @@
 
 mod facts;
 mod logging;
-mod options;
+pub(crate) mod options;
 mod recoverer;
 mod signals;
 mod source;

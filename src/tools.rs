@@ -5,11 +5,15 @@
 
 pub mod appliance;
 mod ask;
+pub mod check;
 pub mod demo;
+pub mod door;
 pub mod feed;
 pub mod healthcheck;
+pub mod import;
 pub mod inspect;
 pub mod ledger;
+pub mod replay;
 pub mod send;
 pub mod snowflake;
 pub mod status;
@@ -97,6 +101,12 @@ enum Command {
     Ledger(WithSettings<ledger::Args>),
     /// What is in an event file, a quarantine file or a spool segment
     Inspect(inspect::Args),
+    /// Try settings, spool, clock, credentials and store, and say what to do
+    Check(Box<Typed>),
+    /// Send quarantined records back through the front door
+    Replay(replay::Args),
+    /// Send a file of events (a leftover current.xml) through the front door
+    Import(import::Args),
     /// Print the SQL that loads the objects into Snowflake
     Snowflake(WithSettings<snowflake::Args>),
 }
@@ -125,7 +135,7 @@ pub fn main() -> ExitCode {
 pub fn command() -> clap::Command {
     let end = format!("{}\n\n{EXIT_CODES}\n\n{EXAMPLES}", secrets());
     let mut explained = table::explain(Cli::command()).after_long_help(end.clone());
-    for name in ["status", "healthcheck", "ledger", "snowflake"] {
+    for name in ["status", "healthcheck", "ledger", "check", "snowflake"] {
         explained = explained.mut_subcommand(name, without_settings);
     }
     explained.mut_subcommand("run", |run| {
@@ -157,6 +167,9 @@ fn obey(cli: Cli) -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }),
+        Some(Command::Check(settings)) => check::run(&settings),
+        Some(Command::Replay(asked)) => replay::run(&asked),
+        Some(Command::Import(asked)) => import::run(&asked),
         Some(Command::Snowflake(asked)) => {
             about(&asked, |args, settings| snowflake::run(args, &snowflake_target(settings)))
         }

@@ -55,7 +55,7 @@ pub(super) fn upload(settings: &Settings) -> upload::Options {
     }
 }
 
-pub(super) fn destination(settings: &Settings) -> upload::DestinationOptions {
+pub(crate) fn destination(settings: &Settings) -> upload::DestinationOptions {
     let own = &settings.destination;
     let beside = |prefix: &str| match own.place {
         // A folder's siblings are derived by the same rule from its own name.

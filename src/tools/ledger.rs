@@ -1,12 +1,15 @@
 //! `ledger`: received = delivered + quarantined + spooled, from the running program, else from the
 //! files of its spool.
 
+mod audit;
+
 use super::ask;
 use crate::admin::status::Ledger;
 use crate::base::disk::OsDisk;
 use crate::config::Settings;
 use crate::spool::read_ledger;
 use anyhow::{Context, Result};
+use serde::Serialize;
 use std::process::ExitCode;
 
 /// How to show it.
@@ -15,25 +18,46 @@ pub struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    /// Ask the store too: one HEAD for every object
+    #[arg(long)]
+    audit: bool,
 }
 
 /// Exit code 0 if the sum is right, 1 if not or if nobody knows.
 #[must_use]
 pub fn run(args: &Args, settings: &Settings) -> ExitCode {
-    match read(settings) {
-        Ok((ledger, from)) => {
-            if args.json {
-                println!("{}", serde_json::to_string(&ledger).unwrap_or_default());
-            } else {
-                show(&ledger, from);
-            }
-            if ledger.balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
+    match answer(args, settings) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether all is right.
+fn answer(args: &Args, settings: &Settings) -> Result<bool> {
+    let audited = args.audit.then(|| audit::audit(settings)).transpose()?;
+    let (ledger, from) = read(settings)?;
+    if args.json {
+        let audit = audited.as_ref().map(|audited| audited.compared(&ledger));
+        let report = Report { ledger: &ledger, audit };
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        show(&ledger, from);
+        audited.iter().for_each(|audited| audited.show(&ledger));
+    }
+    Ok(ledger.balanced && audited.is_none_or(|audited| audited.faults(&ledger).is_empty()))
+}
+
+/// The ledger's own fields, and what the store says.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    ledger: &'a Ledger,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<audit::Compared<'a>>,
 }
 
 fn read(settings: &Settings) -> Result<(Ledger, &'static str)> {

@@ -6,6 +6,7 @@
 //! [`Way::Unproven`] until it was seen to refuse. Folders, Google and Azure keep conditions by design.
 
 use super::Pace;
+use super::answer::{Answer, Verdict, verdict};
 use super::destination::{Destination, Place};
 use super::key::{CHECKSUM, SEGMENT};
 use super::plan::Kind;
@@ -14,7 +15,7 @@ use crate::base::checksum::Checksum;
 use crate::spool::Lane;
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{Attribute, Attributes, PutMode};
+use object_store::{Attribute, Attributes, ObjectStoreExt, PutMode, PutOptions};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -97,6 +98,64 @@ fn way(conditions: bool) -> Way {
 
 fn unproven(destination: &Destination) -> Way {
     if destination.is_known_to_condition() { Way::Conditional } else { Way::Unproven }
+}
+
+/// What a person wants to know before the first event: each request on its own.
+#[derive(Debug)]
+pub struct Trial {
+    /// A PUT without condition.
+    pub put: Result<(), PutError>,
+    /// A HEAD that shows the metadata; false: it came back without.
+    pub head: Result<bool, PutError>,
+    /// A PUT with `If-None-Match: *` on a taken name; false: it was not refused.
+    pub conditional: Result<bool, PutError>,
+    /// The store refused the PUT or the HEAD for want of a permission (401 or 403).
+    pub denied: bool,
+}
+
+/// The object that [`trial`] writes behind the quarantine prefix.
+pub const TRIAL: &str = "check.probe";
+
+/// Puts, asks and puts again an object outside the loaded prefix; it stays there.
+pub async fn trial(destination: &Destination, pace: &Pace) -> Trial {
+    let place = destination.place(Lane::Quarantine);
+    let key = Path::from(format!("{}{TRIAL}", place.prefix));
+    let mut object = object();
+    object.mark.files.push((BODY.len() as u64, object.mark.checksum));
+    if place.kind == Kind::Folder {
+        object.attributes = Attributes::new();
+    }
+    let put = send(place, &key, &object, PutMode::Overwrite, pace).await.map(|_| ());
+    let head = ask(place, &key, &object.mark, pace).await.map(|asked| asked == Asked::Ours);
+    let conditional = send(place, &key, &object, PutMode::Create, pace).await;
+    let failed = put.is_err() || head.is_err();
+    Trial {
+        denied: failed && is_denied(place, &key).await,
+        put,
+        head,
+        conditional: conditional.map(|sent| sent == Sent::Exists),
+    }
+}
+
+async fn is_denied(place: &Place, key: &Path) -> bool {
+    let options = PutOptions { mode: PutMode::Overwrite, ..PutOptions::default() };
+    let put = place.store.put_opts(key, Bytes::from_static(BODY).into(), options).await.err();
+    // A HEAD's refusal has no code, so it is asked only where the PUT's does not tell.
+    let refused = match put {
+        Some(error) => Some(error),
+        None => place.store.head(key).await.err(),
+    };
+    refused.is_some_and(|error| match verdict(&error) {
+        Verdict::Refused(answer) => is_permission(&answer),
+        _ => false,
+    })
+}
+
+/// Other codes of a 403 mean keys or clocks.
+fn is_permission(answer: &Answer) -> bool {
+    let code = answer.code.as_deref();
+    matches!(answer.status, 401 | 403)
+        && matches!(code, None | Some("AccessDenied" | "AllAccessDisabled"))
 }
 
 async fn probe(place: &Place, pace: &Pace) -> Result<bool, PutError> {

@@ -8,6 +8,7 @@
 //! | [`delivery`] | one event's whole way, from plain sockets to objects that an independent parser reads |
 //! | [`settings`] | wrong settings and unusable surroundings: message and exit code |
 //! | [`uploads`] | the uploads alone against a real store that fails in every way |
+//! | [`ops`] | the operator's commands: what they say and what they leave behind |
 //! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
 //!
 //! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
@@ -30,5 +31,6 @@ mod arrows;
 mod delivery;
 mod faults;
 mod harness;
+mod ops;
 mod settings;
 mod uploads;

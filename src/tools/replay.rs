@@ -1,0 +1,225 @@
+//! `replay`: quarantined bytes, corrected by a person or not, back through the front door.
+//!
+//! Each piece goes over a connection of its own, so that it cannot meet its neighbour, and counts
+//! as sent when the listener has read it to the end. What was sent is noted beside the file
+//! (`<file>.replayed`: a line's checksum and how often that line was met), so a second run sends
+//! the rest, and a line that was corrected since is another record. A crash between sending and
+//! noting sends that piece again. Copies of repaired events are skipped unless asked for. Parts of
+//! a piece are joined, over all files given; a piece of which parts are missing is not sent.
+//! Not trusted: the lines. A bad one is named and the others go on.
+
+pub mod lines;
+pub mod progress;
+
+use super::door::{Door, DoorError, bytes};
+use crate::quarantine::Record;
+use anyhow::{Context, Result};
+use lines::{Found, Line, Lines};
+use progress::Progress;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What to send where.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Quarantine files (NDJSON), in the order of their names
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    door: Door,
+    /// Send the originals of repaired events too, although the repaired ones were delivered
+    #[arg(long)]
+    repaired: bool,
+}
+
+/// How many pieces met which fate.
+#[derive(Debug, Default)]
+struct Summary {
+    sent: u64,
+    bytes: u64,
+    before: u64,
+    repaired: u64,
+    incomplete: u64,
+    bad: u64,
+}
+
+/// One piece: its lines in the order of its parts, by file and by number within the file.
+#[derive(Debug, Default)]
+struct Piece {
+    lines: Vec<(usize, Line)>,
+    next: u32,
+    whole: bool,
+}
+
+/// Exit code 0 if everything that was to be sent has been sent, now or before.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    let mut summary = Summary::default();
+    let outcome = replay(args, &mut summary);
+    summary.show(&args.door.address());
+    if let Err(error) = &outcome {
+        eprintln!(
+            "error: {error:#}\nRun it again when that is mended: what was sent is not sent again."
+        );
+    }
+    let good = outcome.is_ok() && summary.bad == 0 && summary.incomplete == 0;
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl Summary {
+    fn show(&self, to: &str) {
+        let Self { sent, before, repaired, incomplete, bad, .. } = self;
+        println!(
+            "replayed {sent} pieces, {}, to {to}; {before} sent before, {repaired} repaired copies \
+             skipped, {incomplete} incomplete, {bad} bad lines",
+            bytes(self.bytes)
+        );
+    }
+}
+
+fn replay(args: &Args, summary: &mut Summary) -> Result<()> {
+    let mut files = Vec::new();
+    for path in &args.files {
+        let open = || Ok::<_, std::io::Error>((Lines::open(path)?, Progress::open(path)?));
+        files.push(open().with_context(|| path.display().to_string())?);
+    }
+    let pieces = plan(args, &mut files, summary)?;
+    for piece in pieces {
+        send(args, &mut files, &piece, summary)?;
+    }
+    files.iter().try_for_each(|(_, progress)| progress.sync()).context("syncing the progress")
+}
+
+type Files = Vec<(Lines, Progress)>;
+
+/// Which lines make which piece; holds a few numbers per line, never the bytes.
+fn plan(args: &Args, files: &mut Files, summary: &mut Summary) -> Result<Vec<Piece>> {
+    let mut plan = Plan::default();
+    for (index, ((lines, progress), path)) in files.iter_mut().zip(&args.files).enumerate() {
+        while let Some(Found { line, record }) =
+            lines.next_line().with_context(|| path.display().to_string())?
+        {
+            match record {
+                Err(error) => {
+                    eprintln!("{}:{}: {error}", path.display(), line.number);
+                    summary.bad += 1;
+                }
+                Ok(record) if record.repaired && !args.repaired => summary.repaired += 1,
+                Ok(record) if record.part.is_none() && progress.has(&line) => summary.before += 1,
+                Ok(record) => plan.add(index, line, record),
+            }
+        }
+    }
+    Ok(plan.pieces)
+}
+
+/// The pieces in the order of their first lines, and which of them are not complete yet.
+#[derive(Debug, Default)]
+struct Plan {
+    pieces: Vec<Piece>,
+    open: HashMap<(Option<String>, u64), usize>,
+}
+
+impl Plan {
+    fn add(&mut self, file: usize, line: Line, record: Record) {
+        let Some(part) = record.part else {
+            self.pieces.push(Piece { lines: vec![(file, line)], next: 0, whole: true });
+            return;
+        };
+        let key = (record.peer, part.piece);
+        let place = self.open.get(&key).copied().unwrap_or(self.pieces.len());
+        if place == self.pieces.len() {
+            self.pieces.push(Piece::default());
+        }
+        if let Some(piece) = self.pieces.get_mut(place) {
+            piece.add(file, line, part.part, part.last);
+        }
+        match part.last {
+            true => self.open.remove(&key),
+            false => self.open.insert(key, place),
+        };
+    }
+}
+
+impl Piece {
+    fn add(&mut self, file: usize, line: Line, part: u32, last: bool) {
+        let follows = part == self.next;
+        self.lines.push((file, line));
+        // A part out of its turn: one before it is missing, so the piece stays incomplete.
+        self.next = if follows { part.saturating_add(1) } else { u32::MAX };
+        self.whole = last && follows;
+    }
+
+    fn is_sent(&self, files: &Files) -> bool {
+        let sent = |(file, line): &(usize, Line)| {
+            files.get(*file).is_some_and(|(_, progress)| progress.has(line))
+        };
+        self.lines.iter().all(sent)
+    }
+}
+
+fn send(args: &Args, files: &mut Files, piece: &Piece, summary: &mut Summary) -> Result<()> {
+    if piece.is_sent(files) {
+        summary.before += 1;
+        return Ok(());
+    }
+    if !piece.whole {
+        tell_incomplete(args, piece);
+        summary.incomplete += 1;
+        return Ok(());
+    }
+    let sent =
+        args.door.send(Joined { files: &mut *files, piece, next: 0, part: Vec::new(), at: 0 });
+    summary.bytes += sent.map_err(|error| named(args, piece, error))?;
+    summary.sent += 1;
+    for (file, line) in &piece.lines {
+        if let Some((_, progress)) = files.get_mut(*file) {
+            progress.note(line).context("noting what was sent")?;
+        }
+    }
+    Ok(())
+}
+
+fn place(args: &Args, piece: &Piece) -> String {
+    let first = piece.lines.first();
+    let path = first.and_then(|(file, _)| args.files.get(*file));
+    let path = path.map(|path| path.display().to_string()).unwrap_or_default();
+    format!("{path}:{}", first.map_or(0, |(_, line)| line.number))
+}
+
+fn named(args: &Args, piece: &Piece, error: DoorError) -> anyhow::Error {
+    anyhow::Error::new(error).context(place(args, piece))
+}
+
+fn tell_incomplete(args: &Args, piece: &Piece) {
+    eprintln!(
+        "{}: a piece in parts, and not all parts are in these files: give the files before and \
+         after it too",
+        place(args, piece)
+    );
+}
+
+/// The parts of a piece as one stream: one part in memory.
+struct Joined<'a> {
+    files: &'a mut Files,
+    piece: &'a Piece,
+    next: usize,
+    part: Vec<u8>,
+    at: usize,
+}
+
+impl std::io::Read for Joined<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        while self.at == self.part.len() {
+            let Some((file, line)) = self.piece.lines.get(self.next) else { return Ok(0) };
+            self.next += 1;
+            let Some((lines, _)) = self.files.get_mut(*file) else { return Ok(0) };
+            (self.part, self.at) = (lines.raw(line)?, 0);
+        }
+        let mut rest = self.part.get(self.at..).unwrap_or_default();
+        let read = std::io::Read::read(&mut rest, out)?;
+        self.at += read;
+        Ok(read)
+    }
+}
