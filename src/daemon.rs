@@ -116,6 +116,9 @@ impl Daemon {
     /// # Errors
     /// A port or the spool cannot be used, or the settings do not fit together.
     pub async fn start(settings: Settings) -> Result<Running, StartError> {
+        options::not_built_yet(&settings).into_iter().for_each(|setting| {
+            tracing::warn!("{setting} is set, but this version does not act on it yet");
+        });
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let metrics = facts::recorder();
         let destination = Destination::new(options::destination(&settings)).map_err(refused)?;

@@ -117,7 +117,7 @@ struct WithSettings<T: clap::Args> {
     #[command(flatten)]
     own: T,
     #[command(flatten)]
-    settings: Typed,
+    settings: Box<Typed>,
 }
 
 /// The whole program, from the arguments to the exit code.

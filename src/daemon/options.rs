@@ -98,3 +98,15 @@ pub(super) fn guard(settings: &Settings) -> Guard {
         names: vec![settings.instance_id.clone()],
     }
 }
+
+/// Settings that are read and checked, and that no part acts on yet: said aloud, so that nobody
+/// relies on them.
+pub(crate) fn not_built_yet(settings: &Settings) -> Vec<&'static str> {
+    let own = &settings.listen;
+    let asked = [
+        ("RATE_LIMIT_ENABLED", own.rate_limit.is_some()),
+        ("SILENCE_ALARM", own.silence_alarm.is_some()),
+        ("LOG_TO_STORE", settings.log.to_store),
+    ];
+    asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect()
+}
