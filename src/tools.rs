@@ -108,7 +108,7 @@ enum Command {
     /// Send a file of events (a leftover current.xml) through the front door
     Import(import::Args),
     /// Print the SQL that loads the objects into Snowflake
-    Snowflake(WithSettings<snowflake::Args>),
+    Snowflake(Box<WithSettings<snowflake::Args>>),
 }
 
 /// A command's own arguments, and the settings of the program it is about.
