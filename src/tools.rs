@@ -1,7 +1,7 @@
 //! The command line: which command was meant, and how the program explains itself.
 //!
 //! Each command has one file below and uses the library like anybody else. Without a command the
-//! program runs. To add a command: one variant of [`Command`], one line in [`obey`], one file.
+//! program runs. To add a command: one variant of `Command`, one line in `obey`, one file.
 
 pub mod appliance;
 mod ask;

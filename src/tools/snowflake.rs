@@ -69,7 +69,7 @@ pub struct ScriptOptions {
     /// Role that owns the storage integration.
     #[arg(long, default_value = "ACCOUNTADMIN", value_parser = Name::new)]
     pub admin_role: Name,
-    /// Storage integration [default: XML_EVENTS_<bucket and prefix>].
+    /// Storage integration (default: XML_EVENTS_ and bucket and prefix).
     #[arg(long, value_parser = Name::new)]
     pub integration: Option<Name>,
     /// Table [default: XML_EVENTS, JSON_EVENTS, NDJSON_EVENTS or PARQUET_EVENTS].
