@@ -161,6 +161,7 @@ fn sighup_seals_now() {
     assert!(store.objects("xml-events/").is_empty());
     daemon.signal(Signal::HUP);
     wait_until("the object lands", || store.objects("xml-events/").len() == 1);
+    site.wait_until_drained(); // the test store shows an object a moment before its metadata
     assert_eq!(check(&store, &[&site], &sent, &Rules::default()).delivered, 10);
 }
 
