@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod backoff;
+pub mod body;
 pub mod claim;
 pub mod credentials;
 pub mod deliver;

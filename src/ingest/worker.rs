@@ -72,6 +72,7 @@ impl Sorted {
             None => sieve.feed(buffer, &mut sorter),
             Some(why) => sieve.give_up(buffer, why, &mut sorter),
         }));
+        sorter.house.tally.events.increment(sorter.sorted.events.items.len() as u64);
         match run {
             Ok(consumed) => Sifted::Consumed(consumed),
             Err(_) => sorter.keep_undecided(buffer, start),
@@ -135,7 +136,6 @@ impl Outlet for Sorter<'_> {
     fn event(&mut self, event: Event<'_>) {
         self.sorted.events.push(event.bytes, true);
         self.decided = event.position + event.length;
-        self.house.tally.events.increment(1);
         if event.rescued {
             self.house.tally.rescued.increment(1);
         }

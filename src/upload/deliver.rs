@@ -7,6 +7,7 @@
 //! old place first, and waits while that gives no answer. A damaged file is asked for before it is
 //! salvaged. What cannot be encoded is set aside; nothing is ever sent elsewhere or dropped.
 
+use super::body::Body;
 use super::destination::{Destination, Place};
 use super::memory::{Memory, Share};
 use super::object::{Contents, Made, estimate, make};
@@ -20,7 +21,6 @@ use super::{Options, Source, blocking, key};
 use crate::base::checksum::Checksum;
 use crate::spool::Lane;
 use crate::spool::manifest::{Manifest, Name, Sealed, Tried};
-use bytes::Bytes;
 use jiff::Timestamp;
 use object_store::path::Path;
 use object_store::{Attribute, Attributes};
@@ -161,7 +161,7 @@ impl Depot {
         if let Some(landed) = self.ask_old_place(&mut segment).await? {
             return self.finish(&segment, landed).await;
         }
-        let (object, _share) = match self.encode(&mut segment).await? {
+        let object = match self.encode(&mut segment).await? {
             Step::Go(made) => made,
             Step::Done(outcome) => return Ok(outcome),
         };
@@ -290,22 +290,19 @@ impl Depot {
 
     // --- the object ------------------------------------------------------------------------------
 
-    async fn encode(&self, segment: &mut Segment) -> Result<Step<(Encoded, Share)>, Trouble> {
+    async fn encode(&self, segment: &mut Segment) -> Result<Step<Body>, Trouble> {
         let mut need = estimate(segment.lane, &segment.sealed.form, &segment.contents);
         let mut is_salvaged = false;
         loop {
             let share = self.memory.share(need).await.map_err(|e| Trouble::disk("memory", &e))?;
-            match self.make(segment, share.bytes).await? {
-                Made::Object { bytes, checksum } => {
-                    return Ok(Step::Go((Encoded { bytes, checksum }, share)));
-                }
+            match self.make(segment, share).await? {
+                Made::Object(body) => return Ok(Step::Go(body)),
                 Made::TooLarge => need = need.saturating_mul(2),
                 Made::Damaged if is_salvaged => {
                     let why = "its file is damaged and was not mended by salvaging";
                     return self.set_aside(segment.lane, segment.number, why).await.map(Step::Done);
                 }
                 Made::Damaged => {
-                    drop(share);
                     match self.damaged(segment).await? {
                         Step::Go(saved) if saved.contents.items == 0 => {
                             // Nothing was whole: an object without an event is written for nobody.
@@ -328,7 +325,7 @@ impl Depot {
     }
 
     /// Encoding runs where it stalls nobody, and a panic in it costs this segment only.
-    async fn make(&self, segment: &Segment, share: u64) -> Result<Made, Trouble> {
+    async fn make(&self, segment: &Segment, share: Share) -> Result<Made, Trouble> {
         let (lane, number) = (segment.lane, segment.number);
         let (form, contents) = (segment.sealed.form, segment.contents);
         let source = self.source.0.clone();
@@ -368,7 +365,7 @@ impl Depot {
 
     // --- the store -------------------------------------------------------------------------------
 
-    async fn store(&self, segment: &mut Segment, made: &Encoded) -> Result<Landed, Trouble> {
+    async fn store(&self, segment: &mut Segment, made: &Body) -> Result<Landed, Trouble> {
         let place = self.destination.place(segment.lane);
         let way = self.probe.way(&self.destination, &self.options.pace).await?;
         let way = self.announce(segment, place, way, made).await?;
@@ -397,9 +394,9 @@ impl Depot {
         segment: &mut Segment,
         place: &Place,
         way: Way,
-        made: &Encoded,
+        made: &Body,
     ) -> Result<Way, Trouble> {
-        let length = made.bytes.len() as u64;
+        let length = made.length();
         let tried = Tried { destination: place.url.clone(), length, checksum: made.checksum };
         let before = segment.manifest.tried.as_ref();
         if before.is_none() && matches!(way, Way::Unconditional { .. }) {
@@ -423,7 +420,7 @@ impl Depot {
         })
     }
 
-    fn object(&self, segment: &Segment, place: &Place, made: &Encoded) -> Object {
+    fn object(&self, segment: &Segment, place: &Place, made: &Body) -> Object {
         let attributes = key::attributes(
             place.kind,
             segment.lane,
@@ -433,8 +430,8 @@ impl Depot {
             &self.options.producer,
             &self.options.instance,
         );
-        let mark = segment.mark(Some((made.bytes.len() as u64, made.checksum)));
-        Object { bytes: made.bytes.clone(), attributes, mark }
+        let mark = segment.mark(Some((made.length(), made.checksum)));
+        Object { payload: made.payload.clone(), attributes, mark }
     }
 
     /// The name is somebody else's: the next one goes into the manifest before anything is sent.
@@ -466,12 +463,7 @@ impl Depot {
 
     // --- the manifest object ---------------------------------------------------------------------
 
-    async fn record(
-        &self,
-        segment: &Segment,
-        landed: &Landed,
-        made: &Encoded,
-    ) -> Result<(), Trouble> {
+    async fn record(&self, segment: &Segment, landed: &Landed, made: &Body) -> Result<(), Trouble> {
         if segment.lane != Lane::Events || !segment.sealed.form.manifest_object {
             return Ok(());
         }
@@ -484,7 +476,7 @@ impl Depot {
             &segment.manifest,
             &segment.sealed,
             segment.contents.items,
-            &made.bytes,
+            &made.payload,
             dates,
         );
         let bytes = serde_json::to_vec_pretty(&record)
@@ -492,31 +484,25 @@ impl Depot {
         self.put_record(segment, bytes.into()).await
     }
 
-    async fn put_record(&self, segment: &Segment, bytes: Bytes) -> Result<(), Trouble> {
+    async fn put_record(&self, segment: &Segment, body: Body) -> Result<(), Trouble> {
         let place = self.destination.manifests();
         let relative =
             key::manifest_relative(&segment.sealed.form, &segment.name, &segment.manifest.identity);
         let key = key::key(&place.prefix, &relative)
             .map_err(|error| Trouble::own(Urgency::Slow, error.to_string()))?;
-        let made = (bytes.len() as u64, Checksum::of(&bytes));
+        let made = (body.length(), body.checksum);
         let attributes = match place.kind {
             Kind::Folder => Attributes::new(),
             _ => Attributes::from_iter([(Attribute::ContentType, "application/json")]),
         };
-        let object = Object { bytes, attributes, mark: segment.mark(Some(made)) };
+        let payload = body.payload;
+        let object = Object { payload, attributes, mark: segment.mark(Some(made)) };
         match put(place, &key, &object, Way::Conditional, &self.options.pace).await {
             // The data object's name is ours alone, and so is this one.
             Ok(_) | Err(PutError::Taken { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// An object's bytes and their checksum.
-#[derive(Debug)]
-pub(super) struct Encoded {
-    bytes: Bytes,
-    checksum: Checksum,
 }
 
 fn landed(segment: &Segment, place: &Place, key: &Path, was_there: bool) -> Landed {

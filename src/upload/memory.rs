@@ -4,6 +4,7 @@
 //! come, first served, so a large object is not overtaken for ever. A share larger than everything
 //! is everything: such an object goes alone.
 
+use super::body::Pool;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -16,6 +17,7 @@ const STEP: u64 = 1024;
 pub struct Memory {
     steps: Arc<Semaphore>,
     total: u32,
+    pool: Arc<Pool>,
 }
 
 /// A share of it; given back when dropped.
@@ -23,6 +25,7 @@ pub struct Memory {
 pub struct Share {
     /// How many bytes it stands for; without end if it is everything.
     pub bytes: u64,
+    pub(super) pool: Arc<Pool>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -31,7 +34,7 @@ impl Memory {
     #[must_use]
     pub fn new(bytes: u64) -> Self {
         let total = u32::try_from(bytes / STEP).unwrap_or(u32::MAX).max(1);
-        Self { steps: Arc::new(Semaphore::new(total as usize)), total }
+        Self { steps: Arc::new(Semaphore::new(total as usize)), total, pool: Arc::default() }
     }
 
     /// Waits for a share of at least `bytes`.
@@ -43,7 +46,12 @@ impl Memory {
         let permit =
             self.steps.clone().acquire_many_owned(wanted).await.map_err(io::Error::other)?;
         let bytes = if wanted == self.total { u64::MAX } else { u64::from(wanted) * STEP };
-        Ok(Share { bytes, _permit: permit })
+        Ok(Share { bytes, pool: Arc::clone(&self.pool), _permit: permit })
+    }
+
+    /// Frees what is kept for the next upload.
+    pub fn rest(&self) {
+        self.pool.clear();
     }
 }
 

@@ -5,12 +5,13 @@
 //! length and checksum must be the manifest's, and the encoder, which may panic on one segment.
 
 use super::Source;
+use super::body::{Body, Builder};
 use super::encode::{EncodeError, Open, encode};
 use super::key::is_verbatim;
+use super::memory::Share;
 use crate::base::checksum::{Checksum, Running};
 use crate::spool::Lane;
 use crate::spool::manifest::{Compression, Form, Format, Manifest};
-use bytes::Bytes;
 use std::io::{self, Read, Write};
 
 /// What the manifest says about the file as it is now.
@@ -38,12 +39,7 @@ impl Contents {
 #[derive(Debug)]
 pub enum Made {
     /// The object.
-    Object {
-        /// Its bytes.
-        bytes: Bytes,
-        /// Their checksum.
-        checksum: Checksum,
-    },
+    Object(Body),
     /// The file is not what was sealed.
     Damaged,
     /// The encoder refused; the text says why.
@@ -81,32 +77,28 @@ pub fn make(
     number: u64,
     form: &Form,
     contents: &Contents,
-    share: u64,
+    share: Share,
 ) -> io::Result<Made> {
     if is_verbatim(lane, form) {
-        return verbatim(source.read(lane, number)?, contents);
+        return verbatim(source.read(lane, number)?, contents, share);
     }
     let mut open = || Ok(Box::new(source.read(lane, number)?) as Box<dyn Read>);
     if !is_as_sealed(open()?, contents)? {
         return Ok(Made::Damaged);
     }
-    encoded(&mut open, lane, form, share.saturating_sub(BUFFERS + ENCODER))
+    encoded(&mut open, lane, form, share)
 }
 
-fn verbatim(mut file: impl Read, contents: &Contents) -> io::Result<Made> {
-    let Ok(length) = usize::try_from(contents.bytes) else { return Ok(Made::TooLarge) };
-    let mut bytes = vec![0; length];
-    match file.read_exact(&mut bytes) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Made::Damaged),
-        Err(error) => return Err(error),
+fn verbatim(file: impl Read, contents: &Contents, share: Share) -> io::Result<Made> {
+    let mut output = Builder::new(share, contents.bytes);
+    match output.read_from(file) {
+        Err(error) if !output.is_full() => return Err(error),
+        _longer_or_whole => {}
     }
-    let at_end = file.read(&mut [0])? == 0;
-    let checksum = Checksum::of(&bytes);
-    if !at_end || checksum != contents.checksum {
-        return Ok(Made::Damaged);
-    }
-    Ok(Made::Object { bytes: bytes.into(), checksum })
+    let is_whole = !output.is_full() && output.length() == contents.bytes;
+    let body = output.finish();
+    let is_as_sealed = is_whole && body.checksum == contents.checksum;
+    Ok(if is_as_sealed { Made::Object(body) } else { Made::Damaged })
 }
 
 /// Whether the file's length and checksum are the manifest's.
@@ -116,14 +108,12 @@ fn is_as_sealed(mut file: impl Read, contents: &Contents) -> io::Result<bool> {
     Ok(summed.length == contents.bytes && summed.running.value() == contents.checksum)
 }
 
-fn encoded(open: &mut Open<'_>, lane: Lane, form: &Form, room: u64) -> io::Result<Made> {
-    let mut output = Bounded { bytes: Vec::new(), room, is_full: false };
+fn encoded(open: &mut Open<'_>, lane: Lane, form: &Form, share: Share) -> io::Result<Made> {
+    let room = share.bytes.saturating_sub(BUFFERS + ENCODER);
+    let mut output = Builder::new(share, room);
     match encode(form, lane, open, &mut output) {
-        _ if output.is_full => Ok(Made::TooLarge),
-        Ok(()) => {
-            let checksum = Checksum::of(&output.bytes);
-            Ok(Made::Object { bytes: output.bytes.into(), checksum })
-        }
+        _ if output.is_full() => Ok(Made::TooLarge),
+        Ok(()) => Ok(Made::Object(output.finish())),
         Err(EncodeError::Read(error)) => Err(error),
         Err(error) => Ok(Made::Unfit(error.to_string())),
     }
@@ -147,31 +137,18 @@ impl Write for Summed {
     }
 }
 
-/// A buffer that does not grow past its share.
-struct Bounded {
-    bytes: Vec<u8>,
-    room: u64,
-    is_full: bool,
-}
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if (self.bytes.len() + bytes.len()) as u64 > self.room {
-            self.is_full = true;
-            return Err(io::Error::from(io::ErrorKind::OutOfMemory));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::memory::Memory;
     use super::*;
+    use bytes::Bytes;
+    use futures_util::FutureExt;
+
+    const ROOM: usize = (BUFFERS + ENCODER) as usize;
+
+    fn share(bytes: usize) -> Share {
+        Memory::new(1 << 30).share(bytes as u64).now_or_never().unwrap().unwrap()
+    }
 
     const FILE: &[u8] = b"<EVENTS>\n<EVENT/>\n</EVENTS>\n";
 
@@ -181,9 +158,9 @@ mod tests {
 
     #[test]
     fn the_sealed_file_is_the_object_byte_for_byte() {
-        let made = verbatim(FILE, &contents()).unwrap();
-        assert!(matches!(made, Made::Object { bytes, checksum }
-            if bytes == FILE && checksum == contents().checksum));
+        let made = verbatim(FILE, &contents(), share(FILE.len())).unwrap();
+        assert!(matches!(made, Made::Object(body)
+            if Bytes::from(body.payload.clone()) == FILE && body.checksum == contents().checksum));
     }
 
     #[test]
@@ -192,7 +169,10 @@ mod tests {
         let mut flipped = FILE.to_vec();
         flipped[3] ^= 1;
         for file in [&FILE[..5], &longer, &flipped, b""] {
-            assert!(matches!(verbatim(file, &contents()).unwrap(), Made::Damaged));
+            assert!(matches!(
+                verbatim(file, &contents(), share(FILE.len())).unwrap(),
+                Made::Damaged
+            ));
             assert!(!is_as_sealed(file, &contents()).unwrap());
         }
     }
@@ -200,7 +180,7 @@ mod tests {
     #[test]
     fn an_object_beyond_its_share_is_not_built() {
         let mut open = || Ok(Box::new(FILE) as Box<dyn Read>);
-        let made = encoded(&mut open, Lane::Events, &Form::default(), 3).unwrap();
+        let made = encoded(&mut open, Lane::Events, &Form::default(), share(ROOM)).unwrap();
         assert!(matches!(made, Made::TooLarge));
     }
 
@@ -212,10 +192,10 @@ mod tests {
                 Err(io::Error::other("I/O error"))
             }
         }
-        assert!(verbatim(Broken, &contents()).is_err());
+        assert!(verbatim(Broken, &contents(), share(FILE.len())).is_err());
         assert!(is_as_sealed(Broken, &contents()).is_err());
         let mut open = || Ok(Box::new(Broken) as Box<dyn Read>);
-        assert!(encoded(&mut open, Lane::Events, &Form::default(), 1 << 20).is_err());
+        assert!(encoded(&mut open, Lane::Events, &Form::default(), share(ROOM + 9)).is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::base::checksum::Checksum;
 use crate::spool::Lane;
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{Attribute, Attributes, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{Attribute, Attributes, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -218,5 +218,5 @@ fn object() -> Object {
         (Attribute::Metadata(CHECKSUM.into()), checksum.to_string()),
     ]);
     let mark = Mark { segment: IDENTITY.to_owned(), checksum, files: Vec::new() };
-    Object { bytes: Bytes::from_static(BODY), attributes, mark }
+    Object { payload: PutPayload::from_static(BODY), attributes, mark }
 }

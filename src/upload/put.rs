@@ -11,7 +11,6 @@ use super::destination::Place;
 use super::key::{CHECKSUM, SEGMENT};
 use super::plan::Kind;
 use crate::base::checksum::{Checksum, Running};
-use bytes::Bytes;
 use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{
@@ -66,7 +65,7 @@ pub enum Asked {
 #[derive(Debug, Clone)]
 pub struct Object {
     /// Its bytes.
-    pub bytes: Bytes,
+    pub payload: PutPayload,
     /// Content-Type and metadata.
     pub attributes: Attributes,
     /// How to know it again.
@@ -206,9 +205,8 @@ pub(super) async fn send(
     let is_conditional = matches!(mode, PutMode::Create);
     let options =
         PutOptions { mode, attributes: object.attributes.clone(), ..PutOptions::default() };
-    let payload = PutPayload::from(object.bytes.clone());
-    let request = place.store.put_opts(key, payload, options);
-    match cut_off(pace, object.bytes.len() as u64, request).await? {
+    let request = place.store.put_opts(key, object.payload.clone(), options);
+    match cut_off(pace, object.payload.content_length() as u64, request).await? {
         Ok(_) => Ok(Sent::Stored),
         Err(error) => match verdict(&error) {
             Verdict::Exists => Ok(Sent::Exists),

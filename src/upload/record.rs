@@ -7,6 +7,7 @@
 
 use crate::spool::manifest::{Manifest, Sealed};
 use memchr::memmem::Finder;
+use object_store::PutPayload;
 use ring::digest;
 use serde::Serialize;
 use std::fmt::Write;
@@ -51,7 +52,7 @@ impl<'a> Record<'a> {
         manifest: &'a Manifest,
         sealed: &'a Sealed,
         items: u64,
-        bytes: &[u8],
+        object_bytes: &PutPayload,
         dates: Option<(String, String)>,
     ) -> Self {
         let (first_recdate_utc, last_recdate_utc) = dates.unzip();
@@ -64,15 +65,16 @@ impl<'a> Record<'a> {
             first_recdate_utc,
             last_recdate_utc,
             peers: &sealed.peers,
-            bytes: bytes.len(),
-            sha256: sha256(bytes),
+            bytes: object_bytes.content_length(),
+            sha256: sha256(object_bytes),
         }
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    let digest = digest::digest(&digest::SHA256, bytes);
-    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
+fn sha256(bytes: &PutPayload) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    bytes.iter().for_each(|chunk| context.update(chunk));
+    context.finish().as_ref().iter().fold(String::new(), |mut text, byte| {
         let _infallible = write!(text, "{byte:02x}");
         text
     })
@@ -150,6 +152,6 @@ mod tests {
     #[test]
     fn the_digest_is_sha_256() {
         let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(sha256(b"abc"), known);
+        assert_eq!(sha256(&PutPayload::from_static(b"abc")), known);
     }
 }

@@ -97,6 +97,9 @@ impl Uploader {
             sealed.mark_unchanged();
             line.take_up(now).await?;
             line.tell_if_drained();
+            if line.tasks.is_empty() {
+                self.depot.memory.rest();
+            }
             let next = line.next_change(now);
             tokio::select! {
                 _told_or_gone = stop.wait_for(|stop| *stop) => return Ok(()),

@@ -62,7 +62,7 @@ async fn tls_server() -> Server {
 async fn put_one(destination: &Destination) -> Result<Stored, PutError> {
     let mark = Mark { segment: "s".into(), checksum: Crc::of(b""), files: Vec::new() };
     let bytes = bytes::Bytes::from_static(b"<EVENTS/>");
-    let object = Object { bytes, attributes: Attributes::new(), mark };
+    let object = Object { payload: bytes.into(), attributes: Attributes::new(), mark };
     let place = destination.place(Lane::Events);
     let pace = Pace { cut_off: Duration::from_secs(10), ..Pace::default() };
     put(place, &Path::from("events/x.xml"), &object, Way::Conditional, &pace).await

@@ -19,7 +19,7 @@ fn object(segment: &str, text: &'static str) -> Object {
         (Attribute::Metadata(CHECKSUM.into()), checksum.to_string()),
     ]);
     let mark = Mark { segment: segment.to_owned(), checksum, files: Vec::new() };
-    Object { bytes: Bytes::from_static(text.as_bytes()), attributes, mark }
+    Object { payload: PutPayload::from_static(text.as_bytes()), attributes, mark }
 }
 
 async fn try_put(place: &Place, object: &Object, way: Way) -> Result<Stored, PutError> {
