@@ -34,3 +34,4 @@ mod harness;
 mod ops;
 mod settings;
 mod uploads;
+mod volume;
