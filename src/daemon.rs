@@ -21,6 +21,7 @@ use crate::spool::manifest::SealedBy;
 use crate::spool::{OpenError, Spool};
 use crate::upload::{Destination, Uploader};
 use facts::LiveFacts;
+pub use signals::ECHO;
 use signals::{Asked, Signals};
 use stages::Stages;
 use std::io;
@@ -241,7 +242,7 @@ async fn serve(settings: Settings) -> u8 {
     let (code, reason, running) = wait(&mut signals, running).await;
     tokio::select! {
         _summary = running.stop(reason) => code,
-        () = again(&mut signals) => {
+        () = signals.stop_again() => {
             tracing::warn!("second signal: ending at once; what is not uploaded is in the spool");
             code
         }
@@ -262,10 +263,6 @@ async fn wait(signals: &mut Signals, mut running: Running) -> (u8, &'static str,
             }
         }
     }
-}
-
-async fn again(signals: &mut Signals) {
-    while !matches!(signals.next().await, Asked::Stop(_)) {}
 }
 
 fn refuse(error: &StartError) -> u8 {

@@ -1,7 +1,13 @@
 //! What the operating system may ask of the process.
 
 use std::io;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+/// One request may come as two signals: a tool that signals a process and then its group. What
+/// follows this soon is not somebody who lost patience.
+pub const ECHO: Duration = Duration::from_millis(200);
 
 /// A signal, as what it asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +37,12 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// Waits for a second order to stop, behind the echo of the first.
+    pub(super) async fn stop_again(&mut self) {
+        let first = Instant::now();
+        while !(matches!(self.next().await, Asked::Stop(_)) && first.elapsed() > ECHO) {}
     }
 
     /// Waits for the next one.

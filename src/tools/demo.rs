@@ -12,7 +12,7 @@ use super::appliance::Style;
 use super::feed::{Plan, Sent, feed};
 use crate::base::units::Span;
 use crate::config::{Env, Settings, Typed};
-use crate::daemon::{Daemon, Landed, Running};
+use crate::daemon::{Daemon, ECHO, Landed, Running};
 use anyhow::{Context, Result, anyhow};
 use jiff::Timestamp;
 use screen::Screen;
@@ -23,6 +23,10 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+/// Where the status page is, if the port is free.
+const ADMIN_PORT: u16 = 8081;
 
 /// What may be different.
 #[derive(Debug, Clone, clap::Args)]
@@ -70,7 +74,7 @@ async fn show(asked: &Demo) -> Result<ExitCode> {
         }
     };
     let screen = Screen::new(&folder);
-    screen.welcome(running.listen_addr, asked.port, asked.rotation);
+    screen.welcome(&running, asked.port, asked.rotation);
     perform(asked, running, &mut ends, &screen).await
 }
 
@@ -111,7 +115,7 @@ async fn perform(
             let balanced = screen.summary(sent.tally(), summary, records);
             Ok(if balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        _ = ends.interrupt.recv() => Ok(ExitCode::FAILURE),
+        () = ends.second_interrupt() => Ok(ExitCode::FAILURE),
     }
 }
 
@@ -150,6 +154,12 @@ impl Ends {
         let watch = |kind| signal(kind).context("cannot wait for signals");
         let interrupt = watch(SignalKind::interrupt())?;
         Ok(Self { interrupt, terminate: watch(SignalKind::terminate())? })
+    }
+
+    /// Another Ctrl-C, behind the echo of the first.
+    async fn second_interrupt(&mut self) {
+        let first = Instant::now();
+        while self.interrupt.recv().await.is_some() && first.elapsed() <= ECHO {}
     }
 
     /// Ctrl-C, SIGTERM, or the time that was asked for.
@@ -191,7 +201,7 @@ fn settings(asked: &Demo, folder: &Path) -> Result<Settings> {
     typed.files.rotation_interval = Some(asked.rotation.to_string());
     typed.listener.bind_host = Some(Ipv4Addr::LOCALHOST.to_string());
     typed.listener.port = Some(free_port(asked.port).to_string());
-    typed.watching.admin_addr = Some("off".to_owned());
+    typed.watching.admin_addr = Some(format!("{}:{}", Ipv4Addr::LOCALHOST, free_port(ADMIN_PORT)));
     let (settings, _) = Settings::from_typed(&typed, &Env::of(&[]))?;
     Ok(settings)
 }

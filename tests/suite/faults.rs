@@ -85,6 +85,20 @@ fn terminated_during_an_upload() {
     assert_eq!(tally.delivered + tally.quarantined, 500);
 }
 
+/// `timeout` and service managers signal a process and then its group.
+#[test]
+fn a_signal_that_comes_as_two_ends_in_order() {
+    let (store, seed) = (Store::start(), seed());
+    let site = Site::new(&store);
+    let daemon = site.start();
+    let sent = push(site.address(), Factory::new(seed).events(500), 4, seed);
+    daemon.signal(Signal::TERM);
+    let ended = daemon.terminate();
+    assert_eq!(ended.code(), Some(0), "{}", ended.log);
+    let tally = check(&store, &[&site], &sent, &Rules::default());
+    assert_eq!(tally.delivered, 500, "{}", ended.log);
+}
+
 #[test]
 fn terminated_twice_ends_at_once() {
     let (store, seed) = (Store::start(), seed());
@@ -95,8 +109,10 @@ fn terminated_twice_ends_at_once() {
     let sent = push(site.address(), Factory::new(seed).events(500), 4, seed);
     wait_until("a request is under way", || !store.requests().is_empty());
     daemon.signal(Signal::TERM);
-    wait_until("nobody is accepted any more", || {
+    let first = Instant::now();
+    wait_until("nobody is accepted any more, and the first signal's echo is over", || {
         std::net::TcpStream::connect(site.address()).is_err()
+            && first.elapsed() > Duration::from_millis(250)
     });
     let start = Instant::now();
     let ended = daemon.terminate();

@@ -1,12 +1,11 @@
 //! What the demo shows: aligned, in colour on a terminal only (never with `NO_COLOR`).
 
 use crate::base::units::{Size, Span};
-use crate::daemon::{Landed, Summary};
+use crate::daemon::{Landed, Running, Summary};
 use crate::spool::Lane;
 use crate::tools::feed::Tally;
 use console::style;
 use jiff::Timestamp;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// The demo's display.
@@ -21,8 +20,8 @@ impl Screen {
     }
 
     /// Where everything is, and what to try by hand.
-    pub(super) fn welcome(&self, listening: SocketAddr, asked: u16, rotation: Span) {
-        let (host, port) = (listening.ip(), listening.port());
+    pub(super) fn welcome(&self, running: &Running, asked: u16, rotation: Span) {
+        let (host, port) = (running.listen_addr.ip(), running.listen_addr.port());
         let taken = if port == asked || asked == 0 {
             String::new()
         } else {
@@ -34,6 +33,9 @@ impl Screen {
         line("files", &format!("{} (a new one every {rotation})", self.show("events")));
         line("quarantine", &self.show("events-quarantine"));
         line("by hand", &format!("printf '<EVENT><cn>1</cn></EVENT>' | nc -w 1 {host} {port}"));
+        if let Some(admin) = running.admin_addr {
+            line("status page", &format!("http://{admin}/"));
+        }
         line("end", "Ctrl-C");
         println!();
         println!("{}", style(row("UTC", "landed", "number", "bytes", "file")).dim());
