@@ -3,7 +3,8 @@
 #     docker build -t xml-stream-aggregator .
 #
 # Purpose: the image that customers run. It holds the program, the certificate roots it needs to talk
-# to an object store, its licence, and an empty /data that its user may write. No shell, no package manager, no libc.
+# to an object store, its licence, and an empty /data that its user may write. No shell, no package
+# manager, no libc.
 # Works with BuildKit and with the classic builder; asks no syntax image of a registry.
 #
 # Static against glibc and not musl: glibc's allocator is made for many threads, its resolver (files
@@ -18,8 +19,6 @@ ARG BUILDER_IMAGE=rust:1.95-bookworm
 
 FROM ${BUILDER_IMAGE} AS build
 WORKDIR /build
-# So that the leftovers of a build can be told from other images.
-LABEL xml-stream-aggregator.stage=build
 
 # Times and paths of the build machine must not reach the binary or the layers.
 ARG SOURCE_DATE_EPOCH=0
@@ -38,6 +37,9 @@ RUN mkdir src \
     && sed -i '/^\[\[\(bench\|example\|test\)\]\]/,/^$/d' Cargo.toml \
     && cargo build --release --locked --bins --target "$(rustc -vV | sed -n 's/^host: //p')" \
     && mv Cargo.toml.whole Cargo.toml
+
+# So that the leftovers of a build can be told from other images.
+LABEL xml-stream-aggregator.stage=build
 
 # The program. The touch is for cargo, which goes by time: what was copied can be older than the
 # empty program above.
