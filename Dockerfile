@@ -3,7 +3,8 @@
 #     docker build -t xml-stream-aggregator .
 #
 # Purpose: the image that customers run. It holds the program, the certificate roots it needs to talk
-# to an object store, and an empty /data that its user may write. No shell, no package manager, no libc.
+# to an object store, its licence, and an empty /data that its user may write. No shell, no package
+# manager, no libc.
 # Works with BuildKit and with the classic builder; asks no syntax image of a registry.
 #
 # Static against glibc and not musl: glibc's allocator is made for many threads, its resolver (files
@@ -37,6 +38,9 @@ RUN mkdir src \
     && cargo build --release --locked --bins --target "$(rustc -vV | sed -n 's/^host: //p')" \
     && mv Cargo.toml.whole Cargo.toml
 
+# So that the leftovers of a build can be told from other images.
+LABEL xml-stream-aggregator.stage=build
+
 # The program. The touch is for cargo, which goes by time: what was copied can be older than the
 # empty program above.
 COPY . .
@@ -49,7 +53,7 @@ RUN sed -i '/^\[\[\(bench\|example\|test\)\]\]/,/^$/d' Cargo.toml \
 RUN mkdir -p /image/etc/ssl/certs /volume/data \
     && cp target/*/release/xml-stream-aggregator /image/ \
     && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \
-    && if [ -e LICENSE ]; then cp LICENSE /image/; fi \
+    && cp LICENSE /image/ \
     && chmod 0755 /image/xml-stream-aggregator \
     && find /image /volume -exec touch -h -d "@${SOURCE_DATE_EPOCH}" {} +
 

@@ -87,6 +87,14 @@ fn the_example_has_every_setting_commented() {
 # A line without '#' in front holds; an empty value counts as not set; no quotation marks.
 # Durations: 3600 (seconds), 500ms, 60s, 5m, 1h. Sizes: 10485760 (bytes), 10MB, 10MiB.
 # The image sets DATA_DIR=/data and ADMIN_ADDR=0.0.0.0:8081.
+
+# ---- For compose.yaml, not for the program ----
+
+# The file of settings that the container gets: this one (without the line: the demonstration's)
+XSA_SETTINGS=.env
+
+# The folder with the files aws_access_key_id and aws_secret_access_key
+XSA_SECRETS=./secrets
 ";
     let topic = |(topic, rows): (String, Vec<Row>)| {
         let rows: Vec<String> = rows.iter().map(as_example).collect();

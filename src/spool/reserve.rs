@@ -100,10 +100,12 @@ impl Spool {
         self.paused.subscribe()
     }
 
-    /// Whether a batch of ordinary size would be taken now.
+    /// Whether a batch may be offered now: the pause is all that decides, and every change of it is
+    /// told. A limit that is exceeded without one (a header and a footer are written unasked) would
+    /// let a connection wait for a change that nobody announces; the next batch makes it a pause.
     #[must_use]
     pub fn has_room(&self, lane: Lane) -> bool {
-        !self.paused.borrow().blocks(lane) && self.limit_met(lane, 0).is_none()
+        !self.paused.borrow().blocks(lane)
     }
 
     /// Bytes in all lanes, open segments included.
