@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(super) enum Asked {
     /// SIGTERM or SIGINT: end in order; the second time: at once.
     Stop(&'static str),
-    /// SIGHUP: seal now.
+    /// SIGHUP: seal now, and end every wait after a failed upload.
     Seal,
 }
 
