@@ -169,6 +169,12 @@ impl Running {
         }
     }
 
+    /// SIGHUP: seals what is open, and tries again at once whatever waits after a failed upload.
+    async fn seal_and_retry(&self) {
+        self.seal(SealedBy::Request).await;
+        self.uploader.hurry();
+    }
+
     /// Ends in order.
     pub async fn stop(mut self, reason: &'static str) -> Summary {
         tracing::info!(reason, "stopping: taking what is whole, sealing, uploading");
@@ -255,7 +261,7 @@ async fn wait(signals: &mut Signals, mut running: Running) -> (u8, &'static str,
         tokio::select! {
             asked = signals.next() => match asked {
                 Asked::Stop(reason) => return (0, reason, running),
-                Asked::Seal => running.seal(SealedBy::Request).await,
+                Asked::Seal => running.seal_and_retry().await,
             },
             stage = running.failed() => {
                 tracing::error!(stage, "a part of the program failed: ending in order, what was received is in the spool; please report this");

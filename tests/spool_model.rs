@@ -124,6 +124,7 @@ impl World {
         if file.read_to_end(&mut bytes).is_err() {
             return true;
         }
+        self.assert_durable(number);
         let name = format!("{:?}", manifest.name.unwrap());
         let known = self.model.offered.entry(number).or_insert_with(|| name.clone());
         assert_eq!(known, &name, "seed {}: the name of {number} changed", self.seed);
@@ -138,6 +139,15 @@ impl World {
             let _ = spool.retire(Lane::Events, number);
         }
         true
+    }
+
+    /// Claimed and stored before the folder was synced, power cut: recovered under another name.
+    fn assert_durable(&self, number: u64) {
+        for state in ["sealed", "meta"] {
+            let path = Path::new(DIR).join(format!("events/{number:012}.{state}"));
+            let seed = self.seed;
+            assert!(self.disk.is_durable(&path), "seed {seed}: {number}.{state} was offered early");
+        }
     }
 
     /// Delivers everything; the disk is sound by now.

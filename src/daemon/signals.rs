@@ -14,7 +14,7 @@ pub const ECHO: Duration = Duration::from_millis(200);
 pub(super) enum Asked {
     /// SIGTERM or SIGINT: end in order; the second time: at once.
     Stop(&'static str),
-    /// SIGHUP: seal now.
+    /// SIGHUP: seal now, and end every wait after a failed upload.
     Seal,
 }
 

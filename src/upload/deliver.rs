@@ -426,7 +426,7 @@ impl Depot {
             segment.lane,
             &segment.manifest,
             &segment.sealed,
-            segment.contents.items,
+            (segment.contents.items, segment.manifest.holds().1),
             &self.options.producer,
             &self.options.instance,
         );

@@ -81,6 +81,11 @@ fn compression_extension(lane: Lane, form: &Form) -> &'static str {
 pub const SEGMENT: &str = "segment";
 /// Metadata key: the checksum of the sealed file.
 pub const CHECKSUM: &str = "checksum";
+/// Metadata key: how many events or records the object holds.
+pub const ITEMS: &str = "event-count";
+/// Metadata key: what the object adds to the ledger. In the quarantine less than its records:
+/// copies of repaired events and all but the last part of a piece do not count.
+pub const COUNTED: &str = "ledger-count";
 
 /// Content-Type and metadata of an object; a folder keeps neither.
 #[must_use]
@@ -89,7 +94,7 @@ pub fn attributes(
     lane: Lane,
     manifest: &Manifest,
     sealed: &Sealed,
-    items: u64,
+    (items, counted): (u64, u64),
     producer: &str,
     instance: &str,
 ) -> Attributes {
@@ -99,7 +104,8 @@ pub fn attributes(
     let metadata = [
         (SEGMENT, manifest.identity.clone()),
         (CHECKSUM, sealed.checksum.to_string()),
-        ("event-count", items.to_string()),
+        (ITEMS, items.to_string()),
+        (COUNTED, counted.to_string()),
         ("first-received", sealed.first_received.to_string()),
         ("last-received", sealed.last_received.to_string()),
         ("producer", printable(producer)),

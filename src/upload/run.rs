@@ -40,6 +40,7 @@ pub enum UploadError {
 pub struct Uploader {
     depot: Arc<Depot>,
     board: Board,
+    hurries: watch::Sender<u64>,
     drains: watch::Sender<u64>,
     drained: watch::Sender<u64>,
 }
@@ -59,6 +60,7 @@ impl Uploader {
         Arc::new(Self {
             depot: Arc::new(depot),
             board: Board::default(),
+            hurries: watch::Sender::new(0),
             drains: watch::Sender::new(0),
             drained: watch::Sender::new(0),
         })
@@ -90,6 +92,7 @@ impl Uploader {
         let mut line = Line::new(&self);
         let mut sealed = self.depot.source.0.sealed_changes();
         let mut drains = self.drains.subscribe();
+        let mut hurries = self.hurries.subscribe();
         loop {
             // One instant for the whole round: what becomes due while it lasts is due at its end.
             let now = Instant::now();
@@ -106,9 +109,15 @@ impl Uploader {
                 Some(done) = line.tasks.join_next() => line.settle(done)?,
                 () = changed(&mut sealed) => {}
                 () = changed(&mut drains) => {}
+                () = changed(&mut hurries) => line.hurry(Instant::now()),
                 () = until(next) => {}
             }
         }
+    }
+
+    /// Whoever mended the store says so: what waits after failed tries is tried now.
+    pub fn hurry(&self) {
+        self.hurries.send_modify(|hurries| *hurries += 1);
     }
 
     /// Waits until everything sealed so far has landed, at most `limit`; true if it has.
@@ -160,10 +169,15 @@ impl<'a> Line<'a> {
         &self.uploader.depot.options
     }
 
+    /// Everything that waits is due.
+    fn hurry(&mut self, now: Instant) {
+        self.queues.values_mut().for_each(|queue| queue.wake_all(now));
+    }
+
     /// A new wish to drain makes everything that waits due.
     fn drain(&mut self, requests: u64, now: Instant) {
         if requests > self.draining {
-            self.queues.values_mut().for_each(|queue| queue.wake_all(now));
+            self.hurry(now);
         }
         self.draining = requests;
     }

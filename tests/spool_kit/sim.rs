@@ -176,6 +176,17 @@ impl SimDisk {
         next
     }
 
+    /// Whether a power cut would leave a file under this name with these contents.
+    pub fn is_durable(&self, path: &Path) -> bool {
+        let inner = self.inner();
+        let Some(folder) = inner.folders.get(parent(path)) else { return false };
+        let (now, durable) = (folder.names.get(&name(path)), folder.durable.get(&name(path)));
+        now.is_some_and(|inode| {
+            let file = &inner.inodes[*inode];
+            durable == now && file.durable == file.data
+        })
+    }
+
     /// All files below a folder with their contents.
     pub fn files(&self, folder: &Path) -> Vec<(String, Vec<u8>)> {
         let inner = self.inner();

@@ -3,9 +3,10 @@
 //! Counted are objects whose metadata says that they are of this spool. The ledger is read after
 //! the last answer, so that what lands meanwhile cannot look like too much. Fewer events than the
 //! ledger says are *unknown*: the consumer may have removed objects. More, or one segment in two
-//! objects, is an error. In the quarantine an object's count includes copies of repaired events and
-//! the parts of large pieces, so there more is normal and only fewer is worth a word. Refused: a
-//! local folder, whose files carry no metadata.
+//! objects, is an error. A quarantine object says how many of its records count (copies of repaired
+//! events and all but the last part of a large piece do not); one written before it did so makes
+//! the pieces inexact, and only fewer records are then worth a word. Refused: a local folder, whose
+//! files carry no metadata.
 
 use crate::admin::status::Ledger;
 use crate::base::disk::{self, OsDisk};
@@ -15,7 +16,7 @@ use crate::spool::Lane;
 use crate::spool::names::Paths;
 use crate::upload::answer::{Verdict, verdict};
 use crate::upload::destination::{Destination, Place};
-use crate::upload::key::SEGMENT;
+use crate::upload::key::{COUNTED, ITEMS, SEGMENT};
 use crate::upload::plan::Kind;
 use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::{StreamExt, TryStreamExt};
@@ -41,6 +42,10 @@ pub(super) struct Audit {
     pub event_objects: u64,
     /// Records in our quarantine objects, with copies and parts.
     pub records: u64,
+    /// Rejected pieces in our quarantine objects, as the ledger counts them.
+    pub pieces: u64,
+    /// Our quarantine objects that do not say how many of their records count.
+    pub uncounted_objects: u64,
     /// Our quarantine objects.
     pub quarantine_objects: u64,
     /// Objects under the two prefixes that are not of this spool.
@@ -56,7 +61,7 @@ pub(super) struct Compared<'a> {
     audit: &'a Audit,
     /// Events that were delivered and are not in the store.
     unknown_events: u64,
-    /// The same for rejected pieces: at least so many.
+    /// The same for rejected pieces; at least so many while there are uncounted objects.
     unknown_pieces: u64,
     /// What is wrong, in words.
     faults: Vec<String>,
@@ -110,7 +115,7 @@ impl Audit {
             let Some(attributes) = found else { continue };
             match text(&attributes, SEGMENT).filter(|segment| segment.starts_with(&ours)) {
                 Some(segment) => {
-                    self.add(lane, items(&attributes, &segment)?);
+                    self.add(lane, items(&attributes, &segment)?, number(&attributes, COUNTED));
                     if !seen.insert(segment.clone()) {
                         self.doubled.push(segment);
                     }
@@ -121,13 +126,17 @@ impl Audit {
         Ok(())
     }
 
-    fn add(&mut self, lane: Lane, items: u64) {
-        let (sum, objects) = match lane {
-            Lane::Events => (&mut self.events, &mut self.event_objects),
-            _ => (&mut self.records, &mut self.quarantine_objects),
-        };
-        *sum += items;
-        *objects += 1;
+    fn add(&mut self, lane: Lane, items: u64, counted: Option<u64>) {
+        if lane == Lane::Events {
+            self.events += items;
+            self.event_objects += 1;
+            return;
+        }
+        self.records += items;
+        self.quarantine_objects += 1;
+        // Without the count: all its records, the most that it can be.
+        self.pieces += counted.unwrap_or(items);
+        self.uncounted_objects += u64::from(counted.is_none());
     }
 
     pub(super) fn compared(&self, ledger: &Ledger) -> Compared<'_> {
@@ -146,13 +155,19 @@ impl Audit {
             .iter()
             .map(|s| format!("segment {s} is in more than one object"))
             .collect();
-        // Stored, and not yet taken out of the spool: a moment, or a crash, lies between the two.
-        if self.events > ledger.delivered + ledger.spooled {
-            faults.push(format!(
-                "the store holds {} events of this spool, the ledger knows of {} delivered and {} \
-                 spooled: was DATA_DIR put back from an old copy?",
-                self.events, ledger.delivered, ledger.spooled
-            ));
+        let mut compare = |what, stored, (name, known)| {
+            // Stored, and not yet taken out of the spool: a moment, or a crash, lies between.
+            if stored > known + ledger.spooled {
+                faults.push(format!(
+                    "the store holds {stored} {what} of this spool, the ledger knows of {known} \
+                     {name} and {} spooled: was DATA_DIR put back from an old copy?",
+                    ledger.spooled
+                ));
+            }
+        };
+        compare("events", self.events, ("delivered", ledger.delivered));
+        if self.uncounted_objects == 0 {
+            compare("rejected pieces", self.pieces, ("quarantined", ledger.quarantined));
         }
         faults
     }
@@ -162,9 +177,9 @@ impl Audit {
         ledger.delivered.saturating_sub(self.events)
     }
 
-    /// The same for rejected pieces: at least so many.
+    /// The same for rejected pieces; at least so many while there are uncounted objects.
     pub(super) fn unknown_pieces(&self, ledger: &Ledger) -> u64 {
-        ledger.quarantined.saturating_sub(self.records)
+        ledger.quarantined.saturating_sub(self.pieces)
     }
 
     pub(super) fn show(&self, ledger: &Ledger) {
@@ -172,9 +187,15 @@ impl Audit {
         println!("in the store");
         println!("  {:<12} {:>14} in {objects} objects", "events", self.events);
         println!(
-            "  {:<12} {:>14} in {quarantine} objects, with copies and parts",
-            "records", self.records
+            "  {:<12} {:>14} in {quarantine} objects of {} records, with copies and parts",
+            "pieces", self.pieces, self.records
         );
+        if self.uncounted_objects > 0 {
+            println!(
+                "  {:<12} {:>14} of them do not say how many of their records count",
+                "", self.uncounted_objects
+            );
+        }
         println!("  {:<12} {:>14} objects of other writers", "others", self.others);
         let (events, pieces) = (self.unknown(ledger), self.unknown_pieces(ledger));
         if events + pieces > 0 {
@@ -208,9 +229,12 @@ fn text(attributes: &Attributes, name: &'static str) -> Option<String> {
     values.find_map(|value| value.map(|value| value.to_string()))
 }
 
+fn number(attributes: &Attributes, name: &'static str) -> Option<u64> {
+    text(attributes, name)?.parse().ok()
+}
+
 fn items(attributes: &Attributes, segment: &str) -> Result<u64> {
-    let count = text(attributes, "event-count").and_then(|text| text.parse().ok());
-    count.with_context(|| format!("the object of segment {segment} has no event-count"))
+    number(attributes, ITEMS).with_context(|| format!("the object of segment {segment} has no event-count"))
 }
 
 #[cfg(test)]
@@ -228,6 +252,18 @@ mod tests {
         assert!(audit.faults(&ledger(12, 0)).is_empty());
         assert!(audit.faults(&ledger(8, 2)).is_empty(), "stored and not yet retired");
         assert_eq!(audit.faults(&ledger(8, 1)).len(), 1);
+    }
+
+    #[test]
+    fn pieces_are_compared_exactly_unless_an_object_does_not_say_how_many_count() {
+        let ledger = Ledger { quarantined: 5, ..ledger(0, 0) };
+        let mut audit = Audit::default();
+        audit.add(Lane::Quarantine, 9, Some(5));
+        assert_eq!((audit.unknown_pieces(&ledger), audit.faults(&ledger).len()), (0, 0));
+        audit.add(Lane::Quarantine, 2, Some(1));
+        assert_eq!(audit.faults(&ledger).len(), 1, "more than the ledger knows of");
+        audit.add(Lane::Quarantine, 2, None);
+        assert!(audit.faults(&ledger).is_empty(), "nobody can say");
     }
 
     #[test]

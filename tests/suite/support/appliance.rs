@@ -312,10 +312,12 @@ impl Stream {
             let read = session.written.saturating_sub(left);
             session.read = session.read.max(read.saturating_sub(READ_IN_HAND));
         }
+        // Only a dead process: a stopped one still has its listener, and a line that came back to
+        // that would write into a connection that nobody ever accepts.
+        daemon.kill();
         for line in &self.lines {
             line.hang_ups.fetch_add(1, Ordering::AcqRel);
         }
-        daemon.kill();
     }
 
     /// Ends all connections in order and hands out what was sent.
