@@ -2,9 +2,11 @@
 //!
 //! Trusted: nothing a client sends. Only GET and HEAD are answered, a request with a body or of
 //! more than 8 KiB is not read, every connection ends after [`LONGEST`], and at most
-//! [`MOST_CLIENTS`] are served at once, so a slow or silent client costs nothing. A `Host` that a
+//! [`MOST_CLIENTS`] are served at once, and a silent one makes room for the next, so a slow or silent
+//! client costs nothing. A `Host` that a
 //! stranger's page could bring (DNS rebinding) is refused. No personal data is here to be shown.
 
+mod clients;
 pub mod guard;
 pub mod page;
 pub mod status;
@@ -15,6 +17,7 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use clients::Clients;
 use guard::{Guard, Refusal};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -22,13 +25,13 @@ use status::Status;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 /// A connection is served for at most this long.
 pub const LONGEST: Duration = Duration::from_secs(20);
 /// The head of a request must be there within this time.
 pub const HEAD_LIMIT: Duration = Duration::from_secs(5);
-/// Clients served at once; the next one waits to be accepted.
+/// Clients served at once; the next one replaces the oldest of the address with most.
 pub const MOST_CLIENTS: usize = 64;
 /// The head of a request may have this many bytes.
 const HEAD_BYTES: usize = 8 * 1024;
@@ -55,21 +58,15 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let app = router(Shared { facts, guard: Arc::new(guard) });
-    let clients = Arc::new(Semaphore::new(MOST_CLIENTS));
+    let mut clients = Clients::default();
     loop {
-        let Ok(client) = Arc::clone(&clients).acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = clients.ended() => continue,
+            _ = stop.wait_for(|stop| *stop) => return clients.leave(),
         };
         match accepted {
-            Ok((stream, _)) => {
-                let app = app.clone();
-                tokio::spawn(async move {
-                    attend(stream, app).await;
-                    drop(client);
-                });
-            }
+            Ok((stream, remote)) => clients.admit(remote.ip(), attend(stream, app.clone())),
             Err(error) => {
                 tracing::warn!(%error, "the admin listener could not accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await; // no tight loop while file descriptors are out

@@ -15,7 +15,7 @@ mod stages;
 use crate::admin;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::disk::OsDisk;
-use crate::config::Settings;
+use crate::config::{Settings, surroundings};
 use crate::ingest::House;
 use crate::spool::manifest::SealedBy;
 use crate::spool::{OpenError, Spool};
@@ -48,7 +48,7 @@ pub enum StartError {
     #[error(transparent)]
     Spool(#[from] OpenError),
     /// An address cannot be listened at.
-    #[error("{variable}: cannot listen at {address}: {source}; {remedy}")]
+    #[error("{variable}: cannot listen at {address}: {source}. {remedy}")]
     Listen {
         /// The setting.
         variable: &'static str,
@@ -64,7 +64,7 @@ pub enum StartError {
     Destination(String),
     /// The files for TLS cannot be used.
     #[error(transparent)]
-    Tls(#[from] crate::ingest::tls::Unusable),
+    Tls(#[from] crate::ingest::tls::AllUnusable),
     /// The operating system gave no thread or signal handler.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -306,14 +306,7 @@ async fn admin_listener(settings: &Settings) -> Result<Option<TcpListener>, Star
 
 fn unusable(variable: &'static str, address: SocketAddr) -> impl FnOnce(io::Error) -> StartError {
     move |source| {
-        let remedy = match source.kind() {
-            io::ErrorKind::AddrInUse => {
-                "another process listens there: stop it, or choose another port"
-            }
-            io::ErrorKind::PermissionDenied => "ports below 1024 need rights: choose a higher one",
-            io::ErrorKind::AddrNotAvailable => "this machine has no such address: see BIND_HOST",
-            _ => "choose another address",
-        };
+        let remedy = surroundings::remedy(&source);
         StartError::Listen { variable, address, source, remedy }
     }
 }

@@ -12,10 +12,13 @@ pub mod encoding;
 pub mod flat;
 pub mod flow;
 pub mod framer;
+mod misuse;
 pub mod names;
 pub mod outside;
+pub mod pace;
 pub mod registry;
 pub mod repair;
+mod seldom;
 pub mod sieve;
 mod tally;
 pub mod tls;
@@ -55,6 +58,8 @@ pub struct Options {
     pub max_buffer_memory: usize,
     /// Who may connect (`ALLOW_FROM`); empty: anybody.
     pub allow_from: Vec<IpNet>,
+    /// How fast one peer may send (`RATE_LIMIT_…`); `None`: as fast as it can.
+    pub rate_limit: Option<pace::Limit>,
     /// What makes the TCP listener one for TLS (`TLS_…`); `None`: plain.
     pub tls: Option<Arc<tls::Gate>>,
 }
@@ -72,7 +77,9 @@ pub struct House {
     clock: Arc<dyn Clock>,
     budget: Arc<Semaphore>,
     tally: Tally,
-    misused: tls::Seldom,
+    misuse: misuse::Notes,
+    refused: seldom::Seldom,
+    pace: Option<pace::Pace>,
     stop: watch::Receiver<bool>,
 }
 
@@ -91,7 +98,9 @@ impl House {
             registry: Registry::new(options.max_connections, options.max_connections_per_peer),
             budget: Arc::new(Semaphore::new(shares)),
             tally: Tally::default(),
-            misused: tls::Seldom::default(),
+            misuse: misuse::Notes::default(),
+            refused: seldom::Seldom::default(),
+            pace: options.rate_limit.map(pace::Pace::new),
             options,
             spool,
             clock,

@@ -177,7 +177,7 @@ fn obey(cli: Cli) -> ExitCode {
 }
 
 fn run(typed: &Typed) -> ExitCode {
-    match Settings::from_typed(typed, &Env::of_process()) {
+    match Settings::for_start(typed, &Env::of_process()) {
         Ok((settings, warnings)) => {
             warnings.iter().for_each(|warning| show(warning, settings.log.format));
             daemon::run(settings)

@@ -145,8 +145,8 @@ fn the_short_help_fits_on_two_screens_and_names_the_long_one() {
 
 #[test]
 fn wrong_settings_are_all_named_at_once_and_end_with_exit_code_2() {
-    let secret = ("AWS_SECRET_ACCESS_KEY", "geheim");
-    let wrong = [("PORT", "80a"), ("MAX_FILE_SIZE", "1.5GB"), ("LOG_LEVEL", "loud"), secret];
+    let (secret, admin) = (("AWS_SECRET_ACCESS_KEY", "geheim"), ("ADMIN_ADDR", "127.0.0.1:0"));
+    let wrong = [("PORT", "80a"), ("MAX_FILE_SIZE", "1.5GB"), ("LOG_LEVEL", "loud"), secret, admin];
     let output = program(&[], &wrong);
     let text = said(&output);
     assert_eq!(output.status.code(), Some(2));

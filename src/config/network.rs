@@ -3,10 +3,11 @@
 use super::Env;
 use super::problem::shown;
 use super::reader::{Reader, Wrong, typed};
-use super::settings::{Admin, Listen, Log, LogFormat, RateLimit, Settings, Tls};
+use super::settings::{Admin, Listen, Log, LogFormat, Settings, Tls};
 use super::typed::{self, Text, Typed};
 use crate::base::units::Size;
 use crate::event::ElementName;
+use crate::ingest::pace::Limit;
 use crate::ingest::sieve::{self, OnMalformed};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -157,8 +158,8 @@ fn network(text: &str) -> Result<IpNet, Wrong> {
         .map_err(|_| format!("holds \"{}\", which is no network", shown(text)))
 }
 
-fn rate_limit(reader: &mut Reader, own: &typed::Listener) -> Option<RateLimit> {
-    let limit = RateLimit {
+fn rate_limit(reader: &mut Reader, own: &typed::Listener) -> Option<Limit> {
+    let limit = Limit {
         window: reader.span("RATE_LIMIT_WINDOW", &own.rate_limit_window, MILLI * 100..=DAY),
         max_events: reader.number(
             "RATE_LIMIT_MAX_EVENTS",

@@ -1,8 +1,9 @@
 //! What is true: every value checked, in the type its user needs, grouped by part of the program.
 
 use super::{Env, Problems, Typed, Warning};
-use super::{aws, destination, legacy, network, reader::Reader, storage};
+use super::{aws, destination, legacy, network, reader::Reader, storage, surroundings};
 use crate::base::secret::Secret;
+use crate::ingest::pace::Limit;
 use crate::ingest::sieve;
 use crate::spool::manifest::Form;
 use ipnet::IpNet;
@@ -58,18 +59,9 @@ pub struct Listen {
     /// `SILENCE_ALARM`; `None`: off.
     pub silence_alarm: Option<Duration>,
     /// `RATE_LIMIT_…`; `None`: off.
-    pub rate_limit: Option<RateLimit>,
+    pub rate_limit: Option<Limit>,
     /// `TLS_…`; `None`: plain TCP.
     pub tls: Option<Tls>,
-}
-
-/// How fast one address may send before it is slowed down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    /// `RATE_LIMIT_WINDOW`.
-    pub window: Duration,
-    /// `RATE_LIMIT_MAX_EVENTS`, at least 1.
-    pub max_events: u64,
 }
 
 /// Files for TLS; each could be opened when the settings were read.
@@ -237,27 +229,55 @@ impl Settings {
     /// Every problem there is, not only the first.
     pub fn from_typed(typed: &Typed, env: &Env) -> Result<(Self, Vec<Warning>), Problems> {
         let mut reader = Reader::default();
-        let destination = destination::read(&mut reader, &typed.destination);
-        let spool = storage::spool(&mut reader, typed);
-        let upload = storage::upload(&mut reader, typed, env);
-        let listen = network::listen(&mut reader, typed);
-        let sieve = network::sieve(&mut reader, &typed.events);
+        let settings = Self::read(&mut reader, typed, env);
+        reader.finish(settings)
+    }
+
+    /// The same for `check`: what the files for TLS hold is judged too.
+    ///
+    /// # Errors
+    /// Every problem there is, not only the first.
+    pub fn for_check(typed: &Typed, env: &Env) -> Result<(Self, Vec<Warning>), Problems> {
+        let mut reader = Reader::default();
+        let settings = Self::read(&mut reader, typed, env);
+        surroundings::files(&mut reader, &typed.listener);
+        reader.finish(settings)
+    }
+
+    /// The same for the program itself: the addresses are tried too.
+    ///
+    /// # Errors
+    /// Every problem there is, not only the first.
+    pub fn for_start(typed: &Typed, env: &Env) -> Result<(Self, Vec<Warning>), Problems> {
+        let mut reader = Reader::default();
+        let settings = Self::read(&mut reader, typed, env);
+        surroundings::files(&mut reader, &typed.listener);
+        surroundings::addresses(&mut reader, &settings);
+        reader.finish(settings)
+    }
+
+    fn read(reader: &mut Reader, typed: &Typed, env: &Env) -> Self {
+        let destination = destination::read(reader, &typed.destination);
+        let spool = storage::spool(reader, typed);
+        let upload = storage::upload(reader, typed, env);
+        let listen = network::listen(reader, typed);
+        let sieve = network::sieve(reader, &typed.events);
         let settings = Self {
-            admin: network::admin(&mut reader, &typed.watching, env),
-            log: network::log(&mut reader, &typed.watching),
-            instance_id: network::instance_id(&mut reader, &typed.watching, env),
-            shutdown_timeout: storage::shutdown_timeout(&mut reader, &typed.uploads),
+            admin: network::admin(reader, &typed.watching, env),
+            log: network::log(reader, &typed.watching),
+            instance_id: network::instance_id(reader, &typed.watching, env),
+            shutdown_timeout: storage::shutdown_timeout(reader, &typed.uploads),
             destination,
             spool,
             upload,
             listen,
             sieve,
         };
-        storage::fit(&mut reader, &settings);
-        network::fit(&mut reader, &settings);
-        destination::fit(&mut reader, &settings);
-        aws::fit(&mut reader, &settings, env);
-        legacy::warn(&mut reader, env);
-        reader.finish(settings)
+        storage::fit(reader, &settings);
+        network::fit(reader, &settings);
+        destination::fit(reader, &settings);
+        aws::fit(reader, &settings, env);
+        legacy::warn(reader, env);
+        settings
     }
 }

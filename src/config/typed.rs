@@ -152,7 +152,7 @@ pub struct Listener {
     /// Not acted on yet: mark an address that sent events and then none for this long; 0: off
     #[arg(long, env = "SILENCE_ALARM", value_name = "DURATION", hide_short_help = true)]
     pub silence_alarm: Option<String>,
-    /// Not acted on yet: slow down an address that sends too fast; nothing is dropped
+    /// Slow down the reading of an address that sends too fast; nothing is dropped
     #[arg(long, env = "RATE_LIMIT_ENABLED", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true)]
     pub rate_limit_enabled: Option<String>,
     /// The time over which RATE_LIMIT_MAX_EVENTS is counted

@@ -26,7 +26,7 @@ pub(super) fn spool(settings: &Settings) -> spool::Options {
     }
 }
 
-pub(super) fn ingest(settings: &Settings) -> Result<ingest::Options, tls::Unusable> {
+pub(super) fn ingest(settings: &Settings) -> Result<ingest::Options, tls::AllUnusable> {
     let own = &settings.listen;
     Ok(ingest::Options {
         sieve: settings.sieve.clone(),
@@ -36,11 +36,12 @@ pub(super) fn ingest(settings: &Settings) -> Result<ingest::Options, tls::Unusab
         max_connections_per_peer: own.max_connections_per_peer,
         max_buffer_memory: own.max_buffer_memory,
         allow_from: own.allow_from.clone(),
+        rate_limit: own.rate_limit,
         tls: own.tls.as_ref().map(gate).transpose()?,
     })
 }
 
-fn gate(own: &Tls) -> Result<Arc<tls::Gate>, tls::Unusable> {
+fn gate(own: &Tls) -> Result<Arc<tls::Gate>, tls::AllUnusable> {
     let (cert, key) = (own.cert_file.clone(), own.key_file.clone());
     let files = tls::Files { cert, key, client_ca: own.client_ca_file.clone() };
     tls::Gate::open(files).map(Arc::new)
@@ -103,10 +104,7 @@ pub(super) fn guard(settings: &Settings) -> Guard {
 /// relies on them.
 pub(crate) fn not_built_yet(settings: &Settings) -> Vec<&'static str> {
     let own = &settings.listen;
-    let asked = [
-        ("RATE_LIMIT_ENABLED", own.rate_limit.is_some()),
-        ("SILENCE_ALARM", own.silence_alarm.is_some()),
-        ("LOG_TO_STORE", settings.log.to_store),
-    ];
+    let asked =
+        [("SILENCE_ALARM", own.silence_alarm.is_some()), ("LOG_TO_STORE", settings.log.to_store)];
     asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect()
 }

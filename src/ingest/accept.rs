@@ -2,6 +2,7 @@
 
 use super::House;
 use super::connection::serve;
+use super::misuse::Misuse;
 use super::registry::{Link, Registry};
 use super::tls::{Gate, HANDSHAKE_TIMEOUT};
 use ipnet::IpNet;
@@ -46,7 +47,9 @@ fn admit(stream: TcpStream, remote: SocketAddr, house: &Arc<House>, tasks: &mut 
     let peer = remote.ip().to_canonical();
     if !is_allowed(&house.options.allow_from, peer) {
         metrics::counter!("xsa_connections_refused_total").increment(1);
-        tracing::warn!(%peer, "refused: not in ALLOW_FROM");
+        if let Some(unsaid) = house.refused.due(&*house.clock) {
+            tracing::warn!(%peer, unsaid, "refused: not in ALLOW_FROM; add it there if it is one of yours");
+        }
         return;
     }
     if let Err(error) = prepare(&stream) {
@@ -82,19 +85,12 @@ async fn shake_hands(
         _ = stop.wait_for(|stop| *stop) => return None,
         () = link.close.notified() => return None,
     };
-    let error = match shaken {
+    let (misuse, detail) = match shaken {
         Ok(Ok(stream)) => return Some(stream),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "not over after 10 s".to_owned(),
+        Ok(Err(error)) => (Misuse::of(&error), error.to_string()),
+        Err(_) => (Misuse::TooSlow, String::new()),
     };
-    metrics::counter!("xsa_tls_handshakes_failed_total").increment(1);
-    if house.misused.is_due(&*house.clock) {
-        let peer = link.peer();
-        tracing::warn!(
-            %peer, error,
-            "no TLS handshake: the sender must speak TLS to this port (with a certificate of TLS_CLIENT_CA_FILE if that is set), or unset TLS_CERT_FILE for plain TCP"
-        );
-    }
+    house.misuse.note(misuse, link.peer(), &detail, &*house.clock);
     None
 }
 

@@ -4,6 +4,8 @@
 //! needs a share of `MAX_BUFFER_MEMORY`, and without one the connection is not read for now. Every
 //! holder of a share ends by its end tag, its size or its time, so a share always comes.
 
+use super::misuse::Misuse;
+use super::pace;
 use super::registry::Link;
 use super::sieve::{GiveUp, Sieve};
 use super::tls::is_handshake;
@@ -95,8 +97,8 @@ impl<S: AsyncRead + Unpin> Connection<S> {
 
     async fn run(&mut self, stop: &mut watch::Receiver<bool>) -> End {
         loop {
-            if !self.house.spool.has_room(Lane::Events) {
-                self.pause(Lane::Events, stop).await;
+            if self.is_replaced_while_held(stop).await {
+                return End::Replaced;
             }
             if *stop.borrow() {
                 return self.read_until_empty(stop).await;
@@ -117,6 +119,33 @@ impl<S: AsyncRead + Unpin> Connection<S> {
                 return end;
             }
         }
+    }
+
+    /// Waits while there is no room or the peer is above its rate; true: it has to go meanwhile.
+    async fn is_replaced_while_held(&mut self, stop: &mut watch::Receiver<bool>) -> bool {
+        let (house, link) = (Arc::clone(&self.house), Arc::clone(&self.link));
+        if !house.spool.has_room(Lane::Events) {
+            tokio::select! {
+                () = self.pause(Lane::Events, stop) => {}
+                () = link.close.notified() => return true,
+            }
+        }
+        // A large event is read to its end first: its share is wanted by others.
+        if house.pace.is_none() || self.tail.len() > OWN_BUFFER {
+            return false;
+        }
+        let since = Instant::now();
+        let replaced = pace::hold(&house, &link, stop).await;
+        self.stand_still(since.elapsed());
+        replaced
+    }
+
+    /// How much one read may take with a share at hand. A peer above its rate is read to the end
+    /// of its large event in small steps, so that what follows fits into the connection's own.
+    fn step_size(&self) -> usize {
+        let (house, peer) = (&self.house, self.link.peer());
+        let over = |pace: &pace::Pace| pace.wait(peer, house.clock.monotonic()).is_some();
+        if house.pace.as_ref().is_some_and(over) { OWN_BUFFER } else { READ_SIZE }
     }
 
     async fn obey(&mut self, step: Step, stop: &mut watch::Receiver<bool>) -> Option<End> {
@@ -198,7 +227,7 @@ impl<S: AsyncRead + Unpin> Connection<S> {
             self.share = self.try_share();
         }
         match &self.share {
-            Some(_) => Some(READ_SIZE),
+            Some(_) => Some(self.step_size()),
             None => Some(OWN_BUFFER.saturating_sub(self.tail.len())).filter(|room| *room > 0),
         }
     }
@@ -215,6 +244,9 @@ impl<S: AsyncRead + Unpin> Connection<S> {
         let sifted = self.sift(buffer, &mut worker.sorted, None);
         let (events, rejects) = worker.sorted.counts();
         self.link.note(read as u64, events, rejects);
+        if let Some(pace) = &self.house.pace {
+            pace.spend(self.link.peer(), events + rejects, self.house.clock.monotonic());
+        }
         let appended = worker.sorted.append(&self.house);
         self.settle(buffer, &sifted);
         match (appended, sifted) {
@@ -227,11 +259,8 @@ impl<S: AsyncRead + Unpin> Connection<S> {
     /// TLS on a plain port is told in words; its bytes take the way of all bytes.
     fn notice_tls(&self, buffer: &[u8]) {
         let first = self.link.brought().bytes == 0 && self.house.options.tls.is_none();
-        if first && is_handshake(buffer) && self.house.misused.is_due(&*self.house.clock) {
-            tracing::warn!(
-                peer = self.peer,
-                "a sender speaks TLS to the plain port: set TLS_CERT_FILE and TLS_KEY_FILE here, or switch TLS off at the sender"
-            );
+        if first && is_handshake(buffer) {
+            self.house.misuse.note(Misuse::ToPlainPort, self.link.peer(), "", &*self.house.clock);
         }
     }
 

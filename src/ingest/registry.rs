@@ -4,6 +4,9 @@
 //! `MAX_CONNECTIONS` the same, or that of the peer with most. A half-open connection can therefore
 //! never lock an appliance out.
 
+use super::seldom::Seldom;
+use crate::base::clock::SystemClock;
+use metrics::{Counter, counter};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,6 +82,9 @@ pub struct Registry {
     max: usize,
     max_per_peer: usize,
     state: Mutex<State>,
+    replaced: Counter,
+    said: Seldom,
+    clock: SystemClock,
 }
 
 #[derive(Debug, Default)]
@@ -112,17 +118,16 @@ impl Registry {
     /// An empty registry with its caps.
     #[must_use]
     pub fn new(max: usize, max_per_peer: usize) -> Self {
-        Self { max, max_per_peer, state: Mutex::default() }
+        let replaced = counter!("xsa_connections_replaced_total");
+        let (said, clock) = (Seldom::default(), SystemClock::default());
+        Self { max, max_per_peer, state: Mutex::default(), replaced, said, clock }
     }
 
     /// Gives a newcomer a place, asking another connection to go if there is none.
     pub fn admit(&self, remote: SocketAddr) -> Place<'_> {
         let mut state = self.lock();
         if let Some(leaver) = self.leaver(&state, remote.ip().to_canonical()) {
-            tracing::warn!(
-                peer = %leaver.peer(), idle_s = leaver.idle().as_secs(),
-                "connection cap reached: the longest-idle connection makes room for a new one"
-            );
+            self.say(&leaver);
             leaver.close.notify_one();
             state.links.remove(&leaver.id);
         }
@@ -148,6 +153,17 @@ impl Registry {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Counts it always, and says it unless it was said a moment ago.
+    fn say(&self, leaver: &Link) {
+        self.replaced.increment(1);
+        if let Some(unsaid) = self.said.due(&self.clock) {
+            tracing::warn!(
+                peer = %leaver.peer(), idle_s = leaver.idle().as_secs(), unsaid,
+                "connection cap reached: the longest-idle connection makes room for a new one; raise MAX_CONNECTIONS or MAX_CONNECTIONS_PER_PEER if they are all yours"
+            );
+        }
     }
 
     fn leaver(&self, state: &State, newcomer: IpAddr) -> Option<Arc<Link>> {

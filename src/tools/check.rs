@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[must_use]
 pub fn run(typed: &Typed) -> ExitCode {
     let mut list = List::default();
-    match Settings::from_typed(typed, &Env::of_process()) {
+    match Settings::for_check(typed, &Env::of_process()) {
         Err(problems) => list.bad("settings", &problems.to_string()),
         Ok((settings, warnings)) => {
             list.good("settings", "can be used");

@@ -510,7 +510,7 @@ fn deliver(store: &Store, seed: u64, events: usize) -> Tally {
 }
 
 /// Lets everything land, ends the program in order, and checks.
-fn drain_and_check(
+pub fn drain_and_check(
     store: &Store,
     sites: &[&Site],
     daemon: Daemon,

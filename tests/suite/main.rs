@@ -9,6 +9,8 @@
 //! | [`settings`] | wrong settings and unusable surroundings: message and exit code |
 //! | [`uploads`] | the uploads alone against a real store that fails in every way |
 //! | [`ops`] | the operator's commands: what they say and what they leave behind |
+//! | [`network`] | TLS, the rate limit and the admin listener over real sockets |
+//! | [`hostile_clients`] | clients that misbehave: the others do not notice, memory keeps its bound |
 //! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
 //!
 //! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
@@ -31,6 +33,8 @@ mod arrows;
 mod delivery;
 mod faults;
 mod harness;
+mod hostile_clients;
+mod network;
 mod ops;
 mod settings;
 mod uploads;

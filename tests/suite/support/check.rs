@@ -28,6 +28,8 @@ pub struct Rules {
     pub modern_store: bool,
     /// Some segments were damaged: their objects hold less than their metadata say.
     pub salvaged: bool,
+    /// Strangers sent garbage: rejected pieces that carry no `cn` are theirs.
+    pub strangers: bool,
 }
 
 impl Default for Rules {
@@ -39,6 +41,7 @@ impl Default for Rules {
             max_file_size: 10 * 1024 * 1024,
             modern_store: true,
             salvaged: false,
+            strangers: false,
         }
     }
 }
@@ -272,6 +275,9 @@ impl<'a> Ledger<'a> {
             }
             let raw = raw(&record);
             let Some(cn) = cn_of(&raw) else {
+                if self.rules.strangers {
+                    continue;
+                }
                 self.complain(format!("{file}: a rejected piece that nobody sent"));
                 continue;
             };

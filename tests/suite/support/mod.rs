@@ -2,5 +2,7 @@
 
 pub mod appliance;
 pub mod check;
+pub mod pages;
 pub mod process;
+pub mod sender;
 pub mod store;
