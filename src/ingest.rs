@@ -17,6 +17,7 @@ pub mod outside;
 pub mod registry;
 pub mod repair;
 pub mod sieve;
+pub mod silence;
 mod tally;
 pub mod tls;
 pub mod validator;
@@ -26,6 +27,7 @@ use crate::base::clock::Clock;
 use crate::spool::Spool;
 use ipnet::IpNet;
 use registry::Registry;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tally::Tally;
@@ -57,6 +59,8 @@ pub struct Options {
     pub allow_from: Vec<IpNet>,
     /// What makes the TCP listener one for TLS (`TLS_…`); `None`: plain.
     pub tls: Option<Arc<tls::Gate>>,
+    /// Notices whoever stopped talking (`SILENCE_ALARM`); `None`: nobody asked.
+    pub silence: Option<Arc<silence::Silence>>,
 }
 
 /// What all connections share.
@@ -97,6 +101,13 @@ impl House {
             clock,
             stop,
         })
+    }
+
+    /// Notes for `SILENCE_ALARM` that an event of a peer is in the spool.
+    fn heard(&self, peer: Option<IpAddr>) {
+        if let (Some(silence), Some(peer)) = (&self.options.silence, peer) {
+            silence.heard(peer);
+        }
     }
 }
 

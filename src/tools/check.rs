@@ -3,10 +3,12 @@
 //! Cases: settings, spool (writable, room, how long a sync takes), credentials, PUT, HEAD and
 //! conditional PUT of a probe object behind the quarantine prefix (never behind the loaded one; it
 //! stays there), the clock beside the store's. Where the store wants a permission, the policy to
-//! paste. It may run beside the program. Exit code 1 if any line is ✗.
+//! paste. It may run beside the program, which is then asked for what only it knows: whether
+//! reading is stopped, and who is silent. Exit code 1 if any line is ✗.
 
 pub mod policy;
 
+use super::ask;
 use crate::base::disk::{Disk, OsDisk, write_all_at};
 use crate::base::units::Size;
 use crate::config::{Env, Settings, Typed};
@@ -40,6 +42,7 @@ pub fn run(typed: &Typed) -> ExitCode {
             warnings.iter().for_each(|warning| list.note(&warning.to_string()));
             spool(&mut list, &settings);
             store(&mut list, &settings);
+            program(&mut list, &settings);
         }
     }
     if list.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -145,6 +148,20 @@ fn store(list: &mut List, settings: &Settings) {
     if trial.denied && destination.kind() == Kind::S3 {
         list.note("The policy that the key needs (IAM, or the bucket's with a Principal):");
         println!("{:#}", policy::policy(settings));
+    }
+}
+
+/// What the running program knows. None that runs is no fault: `check` comes before the first start.
+fn program(list: &mut List, settings: &Settings) {
+    if settings.admin.is_none() {
+        return list.note("ADMIN_ADDR is off, so a running program is not asked");
+    }
+    match ask::status(settings) {
+        Ok(status) => match status.troubles().as_slice() {
+            [] => list.good("program", "it runs and takes events"),
+            troubles => troubles.iter().for_each(|trouble| list.bad("program", trouble)),
+        },
+        Err(error) => list.note(&format!("the running program was not asked: {error:#}")),
     }
 }
 
