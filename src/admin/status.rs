@@ -4,6 +4,9 @@ use crate::spool::Sums;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// A clock that differs by more from the store's is worth a word, in seconds.
+pub const WRONG_CLOCK: u64 = 60;
+
 /// The answer of `/api/status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -98,6 +101,9 @@ pub struct Uploads {
     pub last_error_at: Option<Timestamp>,
     /// Since when it refuses; none when all is well.
     pub since: Option<Timestamp>,
+    /// Seconds that this machine's clock is ahead of the store's; none before its first answer.
+    #[serde(default)]
+    pub clock_skew_s: Option<i64>,
 }
 
 /// One connection.
@@ -164,6 +170,7 @@ impl Status {
         if let (Some(error), Some(since)) = (&self.uploads.last_error, self.uploads.since) {
             troubles.push(format!("the store takes nothing since {since:.0}: {error}"));
         }
+        troubles.extend(self.uploads.clock_trouble());
         if self.ledger.checked && !self.ledger.balanced {
             troubles.push("the ledger does not balance: run 'ledger' and report it".into());
         }
@@ -173,6 +180,16 @@ impl Status {
         }
         troubles.extend(self.silence.iter().map(Silence::words));
         troubles
+    }
+}
+
+impl Uploads {
+    fn clock_trouble(&self) -> Option<String> {
+        let skew = self.clock_skew_s.filter(|skew| skew.unsigned_abs() > WRONG_CLOCK)?;
+        let (seconds, side) = (skew.unsigned_abs(), if skew > 0 { "ahead of" } else { "behind" });
+        Some(format!(
+            "this machine's clock is {seconds} s {side} the store's: set it (NTP); names and times of what is stored are wrong by as much"
+        ))
     }
 }
 

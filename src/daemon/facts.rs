@@ -6,7 +6,7 @@ use crate::admin::status::{Connection, Silence, Spool, Status, Uploads};
 use crate::config::Settings;
 use crate::ingest::House;
 use crate::spool;
-use crate::upload::{UploadStatus, Uploader};
+use crate::upload::Uploader;
 use metrics::gauge;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::fmt::Write;
@@ -80,7 +80,7 @@ impl Facts for LiveFacts {
             destination: self.destination.clone(),
             ledger: self.house.spool.ledger().into(),
             spool: spool_facts(self.house.spool.status()),
-            uploads: uploads(self.uploader.status()),
+            uploads: uploads(&self.uploader),
             connections: connections(&self.house),
             silence: silence(&self.house),
         }
@@ -150,8 +150,10 @@ fn spool_facts(status: spool::Status) -> Spool {
     }
 }
 
-fn uploads(status: UploadStatus) -> Uploads {
+fn uploads(uploader: &Uploader) -> Uploads {
+    let status = uploader.status();
     Uploads {
+        clock_skew_s: uploader.destination().clock_skew(),
         in_flight: status.in_flight as u64,
         last_object: status.last_object,
         last_object_at: status.last_object_at,

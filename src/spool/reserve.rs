@@ -100,10 +100,19 @@ impl Spool {
         self.paused.subscribe()
     }
 
-    /// Whether a batch of ordinary size would be taken now.
+    /// Whether a batch of ordinary size would be taken now. Whoever stops reading because the
+    /// answer is no is told by [`Spool::pause_changes`] when it goes on, and so is everybody who asks.
     #[must_use]
     pub fn has_room(&self, lane: Lane) -> bool {
-        !self.paused.borrow().blocks(lane) && self.limit_met(lane, 0).is_none()
+        if self.paused.borrow().blocks(lane) {
+            return false;
+        }
+        let met = self.limit_met(lane, 0);
+        if let Some(cause) = met.filter(|_| lane == Lane::Events) {
+            // The last batch went over the limit, and none may come to find that out.
+            self.pause_for(lane, cause);
+        }
+        met.is_none()
     }
 
     /// Bytes in all lanes, open segments included.
@@ -124,11 +133,15 @@ impl Spool {
             }
         }
         let Some(cause) = self.limit_met(lane, batch.next_item()) else { return Ok(()) };
+        self.pause_for(lane, cause);
+        Err(cause)
+    }
+
+    fn pause_for(&self, lane: Lane, cause: Blocked) {
         let (share, doing) = self.share(cause);
         self.pause(lane, cause, format!(
             "{doing} ({share} bytes): reading goes on by itself below 90 %, when the object store has taken what waits"
         ));
-        Err(cause)
     }
 
     fn share(&self, cause: Blocked) -> (u64, &'static str) {
@@ -164,7 +177,7 @@ impl Spool {
         if full {
             self.free_reserve();
             self.pause(Lane::Events, Blocked::DiskFull, format!(
-                "the disk that holds {dir} is full: reading goes on by itself when there is room again"
+                "the disk that holds {dir} is full: make room on it; reading goes on by itself, also when the object store has taken what waits"
             ));
         } else {
             self.pause(

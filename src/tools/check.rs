@@ -9,6 +9,7 @@
 pub mod policy;
 
 use super::ask;
+use crate::admin::status::WRONG_CLOCK;
 use crate::base::disk::{Disk, OsDisk, write_all_at};
 use crate::base::units::Size;
 use crate::config::{Env, Settings, Typed};
@@ -26,8 +27,6 @@ use std::time::{Duration, Instant};
 const PROBE: &str = "check.probe";
 /// A sync that takes longer makes `SYNC_INTERVAL` a wish.
 const SLOW_SYNC: Duration = Duration::from_secs(1);
-/// S3 refuses requests of a clock that is 15 minutes wrong; events have wrong times long before.
-const SKEW: u64 = 60;
 /// A store that does not answer is not waited for as long as by the uploads.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -182,6 +181,7 @@ fn requests(list: &mut List, trial: &Trial) {
     );
     list.judge("head", match &trial.head {
         Ok(true) => Ok("the probe object shows its metadata".into()),
+        Ok(false) if trial.put.is_err() => Err("not to be judged, because nothing was stored".into()),
         Ok(false) => Err("the probe object is not there or has lost its metadata: does a proxy or gateway drop x-amz-meta-* headers?".into()),
         Err(error) => Err(words(error)),
     });
@@ -198,7 +198,7 @@ fn clock(destination: &Destination) -> Result<String, String> {
             Ok("a folder has no clock to compare with".into())
         }
         None => Err("the store gave no answer to compare with".into()),
-        Some(skew) if skew.unsigned_abs() > SKEW => {
+        Some(skew) if skew.unsigned_abs() > WRONG_CLOCK => {
             let side = if skew > 0 { "ahead of" } else { "behind" };
             let seconds = skew.unsigned_abs();
             Err(format!("{seconds} s {side} the store's: set this machine's clock (NTP)"))

@@ -9,6 +9,7 @@
 //! | [`settings`] | wrong settings and unusable surroundings: message and exit code |
 //! | [`uploads`] | the uploads alone against a real store that fails in every way |
 //! | [`ops`] | the operator's commands: what they say and what they leave behind |
+//! | [`watch`] | what /readyz, status and check say in each trouble; silence, histograms, log objects, no secrets |
 //! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
 //!
 //! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
@@ -34,3 +35,4 @@ mod harness;
 mod ops;
 mod settings;
 mod uploads;
+mod watch;
