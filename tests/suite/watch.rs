@@ -234,3 +234,144 @@ fn judge(case: &Case, ready: &(u16, String), status: &Ended, check: &Ended) {
         }
     }
 }
+
+/// The `status` field of `/api/status` as JSON.
+fn facts(watched: &Watched) -> serde_json::Value {
+    serde_json::from_str(&watched.get("/api/status").1).unwrap()
+}
+
+#[test]
+fn silence_is_told_once_and_outlives_connection_and_process() {
+    let store = Store::start();
+    let mut watched = Watched::new(&store);
+    watched.site.set("SILENCE_ALARM", "2s");
+    let daemon = watched.site.start();
+    watched.send(1);
+    let told = "no event from 127.0.0.1 since";
+    daemon.wait_for(told);
+    let metrics = watched.get("/metrics").1;
+    assert!(metrics.contains("xsa_silences 1\n"), "{metrics}");
+    assert!(metrics.contains("xsa_peer_silent{peer=\"127.0.0.1\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("xsa_peer_last_event_timestamp_seconds{peer=\"127.0.0.1\"} "));
+    assert!(watched.get("/").1.contains("the appliance is silent"), "a mark on the page");
+    assert_eq!(facts(&watched)["silence"][0]["peer"], "127.0.0.1");
+    watched.send(1);
+    daemon.wait_for("events from 127.0.0.1 again");
+    assert!(watched.get("/metrics").1.contains("xsa_peer_silent{peer=\"127.0.0.1\"} 0\n"));
+    wait_until("it is silent again", || !facts(&watched)["silence"].as_array().unwrap().is_empty());
+    assert_eq!(daemon.log().matches(told).count(), 1, "repeats are limited:\n{}", daemon.log());
+    let file = watched.site.data().join("peers.json");
+    wait_until("that is on the disk", || {
+        std::fs::read_to_string(&file).is_ok_and(|text| text.contains("\"silent\":true"))
+    });
+    daemon.kill();
+    let daemon = watched.site.start();
+    assert_eq!(facts(&watched)["silence"][0]["peer"], "127.0.0.1", "known from before");
+    daemon.wait_for(told);
+    watched.send(1);
+    daemon.wait_for("events from 127.0.0.1 again");
+    assert_eq!(daemon.terminate().code(), Some(0));
+}
+
+#[test]
+fn freshness_and_sync_time_are_histograms() {
+    let store = Store::start();
+    let watched = Watched::new(&store);
+    let _daemon = watched.site.start();
+    watched.send(3);
+    watched.site.wait_until_drained();
+    let mut text = String::new();
+    wait_until("the object counts", || {
+        text = watched.get("/metrics").1;
+        text.contains("xsa_freshness_seconds_count{lane=\"events\"} 1\n")
+    });
+    for line in [
+        "# TYPE xsa_freshness_seconds histogram",
+        "xsa_freshness_seconds_bucket{lane=\"events\",le=\"86400\"} 1",
+        "xsa_freshness_seconds_bucket{lane=\"events\",le=\"+Inf\"} 1",
+        "xsa_freshness_seconds_sum{lane=\"events\"} ",
+        "# TYPE xsa_sync_seconds histogram",
+        "xsa_sync_seconds_bucket{le=\"10\"} ",
+        "xsa_sync_seconds_count ",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_token_guards_the_details_of_readyz() {
+    let store = Store::start();
+    let mut watched = Watched::new(&store);
+    watched.site.set("ADMIN_TOKEN", "a-token-of-this-test").set("SILENCE_ALARM", "1s");
+    let daemon = watched.site.start();
+    watched.send(1);
+    daemon.wait_for("no event from 127.0.0.1 since");
+    let (code, text) = watched.get("/readyz");
+    assert_eq!(code, 200);
+    assert!(text.contains("attention: 1 more") && !text.contains("127.0.0.1"), "{text}");
+    let token = "Authorization: Bearer a-token-of-this-test\r\n";
+    let (_, text) = get(watched.admin, "/readyz", token);
+    assert!(text.contains("no event from 127.0.0.1"), "{text}");
+}
+
+/// Every record of the log objects, with the key of its object.
+fn records(store: &Store) -> Vec<serde_json::Value> {
+    let objects = store.objects("xml-events-logs/");
+    let text: String =
+        objects.iter().map(|o| String::from_utf8(o.bytes.clone()).unwrap()).collect();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn warnings_and_errors_become_objects_once_and_never_feed_on_themselves() {
+    let store = Store::start();
+    store.fault(Rule::always(Fault::Denied).puts().at("xml-events/"));
+    store.fault(Rule::always(Fault::Denied).puts().at("xml-events-logs/"));
+    let mut watched = Watched::new(&store);
+    watched.site.set("LOG_TO_STORE", "true").set("SHUTDOWN_TIMEOUT", "1s");
+    let daemon = watched.site.start();
+    watched.send(1);
+    let refusal = |lane: &str| {
+        let log = daemon.log();
+        log.lines().filter(|l| l.contains("store refuses") && l.contains(lane)).count()
+    };
+    wait_until("the logs are refused as well", || refusal("lane=\"logs\"") > 0);
+    let files = |site: &Site| site.spooled("logs", "sealed").len() + open_records(site);
+    let before = files(&watched.site);
+    let since = facts(&watched)["uptime_s"].as_u64().unwrap();
+    // Several looks, rotations and further tries later nothing has been added.
+    wait_until("some time has passed", || facts(&watched)["uptime_s"].as_u64() > Some(since + 4));
+    assert_eq!((before, files(&watched.site)), (1, 1), "{}", daemon.log());
+    assert_eq!(refusal("lane=\"events\""), 1, "{}", daemon.log());
+    let ended = daemon.terminate();
+    assert_eq!(ended.code(), Some(0), "{}", ended.log);
+    store.heal();
+    let daemon = watched.site.start();
+    wait_until("the logs are stored", || {
+        watched.site.spooled("logs", "sealed").is_empty()
+            && watched.site.spooled("logs", "open").is_empty()
+            && records(&store).len() >= 2
+    });
+    assert_eq!(daemon.terminate().code(), Some(0));
+    let records = records(&store);
+    let count = |words: &str| {
+        let has = |record: &&serde_json::Value| record["message"].as_str().unwrap().contains(words);
+        records.iter().filter(has).count()
+    };
+    assert_eq!(count("the store refuses"), 1, "{records:#?}");
+    assert_eq!(count("not everything could be uploaded in time"), 1, "{records:#?}");
+    for record in &records {
+        assert!(matches!(record["level"].as_str(), Some("WARN" | "ERROR")), "{record}");
+        assert_eq!(record["instance"], "site-1");
+        assert!(record["timestamp"].as_str().unwrap().ends_with('Z'), "{record}");
+        assert_ne!(record["lane"], "logs", "{record}");
+    }
+    assert!(store.rewritten().iter().all(|(key, _)| !key.contains("logs")));
+    assert!(!store.objects("xml-events-logs/")[0].metadata["segment"].is_empty());
+}
+
+/// Open log segments with something in them.
+fn open_records(site: &Site) -> usize {
+    let open = site.spooled("logs", "open");
+    open.iter().filter(|path| std::fs::metadata(path).is_ok_and(|facts| facts.len() > 0)).count()
+}
