@@ -12,7 +12,7 @@ pub mod page;
 pub mod status;
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -139,11 +139,17 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-async fn readyz(State(shared): State<Shared>) -> (StatusCode, String) {
-    match shared.facts.status().why_not_ready() {
-        None => (StatusCode::OK, String::from("ready\n")),
-        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
-    }
+/// Readiness is about taking events: a store that is away, or a silent appliance, is told and does
+/// not make a listener unready. Details only for those who may see the status.
+async fn readyz(State(shared): State<Shared>, headers: HeaderMap) -> (StatusCode, String) {
+    let status = shared.facts.status();
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let may_see = shared.guard.check(None, given, false).is_ok();
+    let code = match status.why_not_ready() {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (code, status.readiness(may_see))
 }
 
 async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {

@@ -5,18 +5,21 @@
 //! within `SHUTDOWN_TIMEOUT`; what is left stays in the spool and goes first next time.
 
 mod facts;
+mod logbook;
 mod logging;
 pub(crate) mod options;
 mod recoverer;
 mod signals;
 mod source;
 mod stages;
+mod watch;
 
 use crate::admin;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::disk::OsDisk;
 use crate::config::{Settings, surroundings};
 use crate::ingest::House;
+use crate::ingest::silence::Silence;
 use crate::spool::manifest::SealedBy;
 use crate::spool::{OpenError, Spool};
 use crate::upload::{Destination, Uploader};
@@ -30,7 +33,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, watch as channel};
+use watch::Watch;
 
 pub use crate::upload::Landed;
 
@@ -91,8 +95,9 @@ pub struct Running {
     pub admin_addr: Option<SocketAddr>,
     spool: Arc<Spool>,
     uploader: Arc<Uploader>,
+    watch: Arc<Watch>,
     stages: Stages,
-    stop: watch::Sender<bool>,
+    stop: channel::Sender<bool>,
     shutdown_timeout: Duration,
 }
 
@@ -117,25 +122,31 @@ impl Daemon {
     /// # Errors
     /// A port or the spool cannot be used, or the settings do not fit together.
     pub async fn start(settings: Settings) -> Result<Running, StartError> {
-        options::not_built_yet(&settings).into_iter().for_each(|setting| {
-            tracing::warn!("{setting} is set, but this version does not act on it yet");
-        });
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let metrics = facts::recorder();
         let destination = Destination::new(options::destination(&settings)).map_err(refused)?;
-        let intake = options::ingest(&settings)?;
+        let mut intake = options::ingest(&settings)?;
         let (listener, listen_addr) = listen(&settings).await?;
         let udp = udp(&settings).await?;
         let admin = admin_listener(&settings).await?;
         let spool = Spool::open(options::spool(&settings), Arc::new(OsDisk), Arc::clone(&clock))?;
         destination.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
 
-        let (stop, stopping) = watch::channel(false);
+        let (stop, stopping) = channel::channel(false);
+        intake.silence = options::silence(&settings)
+            .map(|own| Silence::open(own, Arc::new(OsDisk), Arc::clone(&clock)));
         let house = House::new(intake, Arc::clone(&spool), clock, stopping.clone());
         let uploader =
             Uploader::new(options::upload(&settings), Arc::clone(&spool) as _, destination);
+        let watch = Arc::new(Watch {
+            house: Arc::clone(&house),
+            logbook: logging::logbook(),
+            instance: settings.instance_id.clone(),
+            metrics: metrics.clone(),
+        });
         let mut stages = Stages::default();
         stages.keep(Arc::clone(&spool))?;
+        stages.watch(Arc::clone(&watch))?;
         stages.recover(Arc::clone(&spool))?;
         stages.upload(Arc::clone(&uploader));
         stages.take_in(listener, udp, Arc::clone(&house))?;
@@ -150,7 +161,16 @@ impl Daemon {
             tracing::info!("status page on http://{addr}/");
         }
         let shutdown_timeout = settings.shutdown_timeout;
-        Ok(Running { listen_addr, admin_addr, spool, uploader, stages, stop, shutdown_timeout })
+        Ok(Running {
+            listen_addr,
+            admin_addr,
+            spool,
+            uploader,
+            watch,
+            stages,
+            stop,
+            shutdown_timeout,
+        })
     }
 }
 
@@ -175,12 +195,21 @@ impl Running {
         self.uploader.hurry();
     }
 
+    /// Our own messages so far belong into the files that are sealed last.
+    async fn write_logs(&self) {
+        let watch = Arc::clone(&self.watch);
+        if let Err(error) = tokio::task::spawn_blocking(move || watch.write_logs()).await {
+            tracing::error!(%error, "log records could not be written");
+        }
+    }
+
     /// Ends in order.
     pub async fn stop(mut self, reason: &'static str) -> Summary {
         tracing::info!(reason, "stopping: taking what is whole, sealing, uploading");
         let deadline = Instant::now() + self.shutdown_timeout;
         self.stop.send_replace(true);
         self.stages.intake_ended(crate::ingest::LAST_READS + HANDING_OVER).await;
+        self.write_logs().await;
         self.seal(SealedBy::Shutdown).await;
         let left = deadline.saturating_duration_since(Instant::now());
         if !self.uploader.drain(left).await {

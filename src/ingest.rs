@@ -20,6 +20,7 @@ pub mod registry;
 pub mod repair;
 mod seldom;
 pub mod sieve;
+pub mod silence;
 mod tally;
 pub mod tls;
 pub mod validator;
@@ -29,6 +30,7 @@ use crate::base::clock::Clock;
 use crate::spool::Spool;
 use ipnet::IpNet;
 use registry::Registry;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tally::Tally;
@@ -62,6 +64,8 @@ pub struct Options {
     pub rate_limit: Option<pace::Limit>,
     /// What makes the TCP listener one for TLS (`TLS_…`); `None`: plain.
     pub tls: Option<Arc<tls::Gate>>,
+    /// Notices whoever stopped talking (`SILENCE_ALARM`); `None`: nobody asked.
+    pub silence: Option<Arc<silence::Silence>>,
 }
 
 /// What all connections share.
@@ -106,6 +110,13 @@ impl House {
             clock,
             stop,
         })
+    }
+
+    /// Notes for `SILENCE_ALARM` that an event of a peer is in the spool.
+    fn heard(&self, peer: Option<IpAddr>) {
+        if let (Some(silence), Some(peer)) = (&self.options.silence, peer) {
+            silence.heard(peer);
+        }
     }
 }
 

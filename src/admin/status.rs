@@ -4,6 +4,9 @@ use crate::spool::Sums;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// A clock that differs by more from the store's is worth a word, in seconds.
+pub const WRONG_CLOCK: u64 = 60;
+
 /// The answer of `/api/status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -98,6 +101,9 @@ pub struct Uploads {
     pub last_error_at: Option<Timestamp>,
     /// Since when it refuses; none when all is well.
     pub since: Option<Timestamp>,
+    /// Seconds that this machine's clock is ahead of the store's; none before its first answer.
+    #[serde(default)]
+    pub clock_skew_s: Option<i64>,
 }
 
 /// One connection.
@@ -119,13 +125,15 @@ pub struct Connection {
     pub rejected: u64,
 }
 
-/// A known peer that has not sent an event for `SILENCE_ALARM`.
+/// A known peer that has not sent an event for `SILENCE_ALARM`, or nobody has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silence {
-    /// Its address.
-    pub peer: String,
+    /// Its address; none: nobody ever sent an event.
+    pub peer: Option<String>,
     /// Its last event.
-    pub last_event_at: Timestamp,
+    pub last_event_at: Option<Timestamp>,
+    /// It has a connection (with none: anybody has).
+    pub connected: bool,
 }
 
 impl Status {
@@ -136,6 +144,25 @@ impl Status {
         self.spool.paused.then(|| format!("paused: {reason}"))
     }
 
+    /// What `/readyz` says: whether events are taken, and a line for each trouble, or how many
+    /// there are.
+    #[must_use]
+    pub fn readiness(&self, with_details: bool) -> String {
+        let not_ready = self.why_not_ready();
+        let mut lines = vec![not_ready.clone().unwrap_or_else(|| "ready: events are taken".into())];
+        let others: Vec<String> =
+            self.troubles().into_iter().skip(not_ready.iter().len()).collect();
+        match (others.len(), with_details) {
+            (0, _) => {}
+            (_, true) => lines.extend(others.iter().map(|other| format!("attention: {other}"))),
+            (count, false) => lines.push(format!(
+                "attention: {count} more; ask with 'Authorization: Bearer <ADMIN_TOKEN>'"
+            )),
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
     /// All that somebody must look at, worst first, in words that say what to do.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
@@ -143,6 +170,7 @@ impl Status {
         if let (Some(error), Some(since)) = (&self.uploads.last_error, self.uploads.since) {
             troubles.push(format!("the store takes nothing since {since:.0}: {error}"));
         }
+        troubles.extend(self.uploads.clock_trouble());
         if self.ledger.checked && !self.ledger.balanced {
             troubles.push("the ledger does not balance: run 'ledger' and report it".into());
         }
@@ -150,12 +178,42 @@ impl Status {
             let damaged = self.ledger.damaged;
             troubles.push(format!("the disk lost {damaged} items: see DATA_DIR/damaged"));
         }
-        troubles.extend(self.silence.iter().map(|silent| {
-            let Silence { peer, last_event_at } = silent;
-            format!(
-                "no event from {peer} since {last_event_at:.0}: check the appliance's collaboration"
-            )
-        }));
+        troubles.extend(self.silence.iter().map(Silence::words));
         troubles
+    }
+}
+
+impl Uploads {
+    fn clock_trouble(&self) -> Option<String> {
+        let skew = self.clock_skew_s.filter(|skew| skew.unsigned_abs() > WRONG_CLOCK)?;
+        let (seconds, side) = (skew.unsigned_abs(), if skew > 0 { "ahead of" } else { "behind" });
+        Some(format!(
+            "this machine's clock is {seconds} s {side} the store's: set it (NTP); names and times of what is stored are wrong by as much"
+        ))
+    }
+}
+
+impl Silence {
+    fn words(&self) -> String {
+        let link = match self.connected {
+            true => {
+                "it is connected: see that its collaboration is installed, its schedule and events"
+            }
+            false => {
+                "it has no connection: see that it runs, its collaboration (Installed, Host, Port) and the network between"
+            }
+        };
+        match (&self.peer, self.last_event_at) {
+            (Some(peer), Some(at)) => {
+                format!("the appliance is silent: no event from {peer} since {at:.0}; {link}")
+            }
+            (Some(peer), None) => format!("the appliance is silent: no event from {peer}; {link}"),
+            (None, _) if self.connected => {
+                "the appliance is silent: somebody is connected, but no event ever came; see its schedule and events".into()
+            }
+            (None, _) => {
+                "the appliance is silent: no event ever came from anybody; see its collaboration (Installed, Host, Port) and the network between".into()
+            }
+        }
     }
 }

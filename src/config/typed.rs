@@ -149,7 +149,7 @@ pub struct Listener {
     /// Appliances are silent at night, and TCP keepalive finds the dead ones.
     #[arg(long, env = "IDLE_TIMEOUT", value_name = "DURATION", hide_short_help = true)]
     pub idle_timeout: Option<String>,
-    /// Not acted on yet: mark an address that sent events and then none for this long; 0: off
+    /// Raise the alarm when an address that sent events sends none for this long, or nobody ever did; 0: off
     #[arg(long, env = "SILENCE_ALARM", value_name = "DURATION", hide_short_help = true)]
     pub silence_alarm: Option<String>,
     /// Slow down the reading of an address that sends too fast; nothing is dropped
@@ -240,7 +240,7 @@ pub struct Watching {
     /// text or json
     #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", hide_short_help = true)]
     pub log_format: Option<String>,
-    /// Not acted on yet: write warnings and errors as objects too (under PREFIX with -logs)
+    /// Write warnings and errors as objects too (under PREFIX with -logs), at most 300 a minute
     #[arg(long, env = "LOG_TO_STORE", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_short_help = true)]
     pub log_to_store: Option<String>,
     /// Name of this instance in metadata and metrics

@@ -1,13 +1,15 @@
 //! The facts that the admin listener shows, gathered from the running parts at the moment of asking.
 
+use super::watch::is_connected;
 use crate::admin::Facts;
-use crate::admin::status::{Connection, Spool, Status, Uploads};
+use crate::admin::status::{Connection, Silence, Spool, Status, Uploads};
 use crate::config::Settings;
 use crate::ingest::House;
 use crate::spool;
-use crate::upload::{UploadStatus, Uploader};
+use crate::upload::Uploader;
 use metrics::gauge;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -15,7 +17,7 @@ use std::time::Instant;
 /// Every counter of the process; there is one recorder for its whole life.
 pub(super) fn recorder() -> Option<PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    let install = || match PrometheusBuilder::new().install_recorder() {
+    let install = || match with_histograms().and_then(PrometheusBuilder::install_recorder) {
         Ok(handle) => Some(handle),
         Err(error) => {
             tracing::warn!(%error, "metrics are off");
@@ -23,6 +25,18 @@ pub(super) fn recorder() -> Option<PrometheusHandle> {
         }
     };
     RECORDER.get_or_init(install).clone()
+}
+
+/// Bounds in seconds: from a moment to what a night without a store makes of it.
+const FRESHNESS: [f64; 12] =
+    [1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 43_200.0, 86_400.0];
+/// Bounds in seconds: from a good disk to one that hangs.
+const SYNC: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+fn with_histograms() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("xsa_freshness_seconds".into()), &FRESHNESS)?
+        .set_buckets_for_metric(Matcher::Full("xsa_sync_seconds".into()), &SYNC)
 }
 
 /// The running parts, as the admin listener may see them.
@@ -66,9 +80,9 @@ impl Facts for LiveFacts {
             destination: self.destination.clone(),
             ledger: self.house.spool.ledger().into(),
             spool: spool_facts(self.house.spool.status()),
-            uploads: uploads(self.uploader.status()),
+            uploads: uploads(&self.uploader),
             connections: connections(&self.house),
-            silence: Vec::new(),
+            silence: silence(&self.house),
         }
     }
 
@@ -76,8 +90,23 @@ impl Facts for LiveFacts {
         let Some(handle) = &self.metrics else { return String::new() };
         gauges(&self.status());
         handle.run_upkeep();
-        handle.render()
+        handle.render() + &peers(&self.house)
     }
+}
+
+/// The known peers of `SILENCE_ALARM`, written by hand: a gauge of the recorder would stay for ever.
+fn peers(house: &House) -> String {
+    let Some(silence) = &house.options.silence else { return String::new() };
+    let (is_silent, last) = ("xsa_peer_silent", "xsa_peer_last_event_timestamp_seconds");
+    let (mut flags, mut times) =
+        (format!("# TYPE {is_silent} gauge\n"), format!("# TYPE {last} gauge\n"));
+    for known in silence.known() {
+        let (Some(peer), Some(at)) = (known.peer, known.last_event_at) else { continue };
+        let flag = u8::from(known.silent);
+        let _infallible = writeln!(flags, "{is_silent}{{peer=\"{peer}\"}} {flag}");
+        let _infallible = writeln!(times, "{last}{{peer=\"{peer}\"}} {}", at.as_second());
+    }
+    flags + &times
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 bytes are enough")]
@@ -95,6 +124,7 @@ fn gauges(status: &Status) {
         ("xsa_spool_paused", u64::from(spool.paused)),
         ("xsa_uploads_in_flight", uploads.in_flight),
         ("xsa_store_failing", u64::from(uploads.since.is_some())),
+        ("xsa_silences", status.silence.len() as u64),
         ("xsa_connections", status.connections.len() as u64),
     ];
     for (name, value) in values {
@@ -120,8 +150,10 @@ fn spool_facts(status: spool::Status) -> Spool {
     }
 }
 
-fn uploads(status: UploadStatus) -> Uploads {
+fn uploads(uploader: &Uploader) -> Uploads {
+    let status = uploader.status();
     Uploads {
+        clock_skew_s: uploader.destination().clock_skew(),
         in_flight: status.in_flight as u64,
         last_object: status.last_object,
         last_object_at: status.last_object_at,
@@ -145,4 +177,17 @@ fn connections(house: &House) -> Vec<Connection> {
         }
     };
     house.registry.links().into_iter().map(show).collect()
+}
+
+fn silence(house: &House) -> Vec<Silence> {
+    let Some(silence) = &house.options.silence else { return Vec::new() };
+    let show = |known: crate::ingest::silence::Known| Silence {
+        peer: known.peer.map(|peer| peer.to_string()),
+        last_event_at: known.last_event_at,
+        connected: match known.peer {
+            Some(peer) => is_connected(house, peer),
+            None => !house.registry.is_empty(),
+        },
+    };
+    silence.silent().into_iter().map(show).collect()
 }

@@ -4,7 +4,7 @@ use super::recoverer::SieveRecoverer;
 use crate::admin::guard::Guard;
 use crate::config::Settings;
 use crate::config::settings::{Encryption, Place, Tls};
-use crate::ingest::tls;
+use crate::ingest::{silence, tls};
 use crate::{ingest, spool, upload};
 use std::sync::Arc;
 
@@ -38,7 +38,13 @@ pub(super) fn ingest(settings: &Settings) -> Result<ingest::Options, tls::AllUnu
         allow_from: own.allow_from.clone(),
         rate_limit: own.rate_limit,
         tls: own.tls.as_ref().map(gate).transpose()?,
+        silence: None, // needs the spool's folder, which is not ours yet
     })
+}
+
+pub(super) fn silence(settings: &Settings) -> Option<silence::Options> {
+    let file = settings.spool.data_dir.join("peers.json");
+    settings.listen.silence_alarm.map(|limit| silence::Options { limit, file })
 }
 
 fn gate(own: &Tls) -> Result<Arc<tls::Gate>, tls::AllUnusable> {
@@ -98,13 +104,4 @@ pub(super) fn guard(settings: &Settings) -> Guard {
         token: settings.admin.as_ref().and_then(|admin| admin.token.clone()),
         names: vec![settings.instance_id.clone()],
     }
-}
-
-/// Settings that are read and checked, and that no part acts on yet: said aloud, so that nobody
-/// relies on them.
-pub(crate) fn not_built_yet(settings: &Settings) -> Vec<&'static str> {
-    let own = &settings.listen;
-    let asked =
-        [("SILENCE_ALARM", own.silence_alarm.is_some()), ("LOG_TO_STORE", settings.log.to_store)];
-    asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect()
 }

@@ -3,6 +3,7 @@
 //! A part that panics ends the process in order with exit code 1 (connections are not parts: theirs
 //! is contained in `ingest`).
 
+use super::watch::Watch;
 use crate::ingest::{House, accept, datagram};
 use crate::spool::Spool;
 use crate::upload::Uploader;
@@ -13,44 +14,70 @@ use std::sync::mpsc as thread_channel;
 use std::thread::{Builder, JoinHandle, available_parallelism};
 use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch as channel};
 
 /// How often the keeper looks at time and room.
 const TICK: Duration = Duration::from_millis(50);
+/// How often silence and log records are looked at.
+const LOOK: Duration = Duration::from_secs(1);
 /// Threads that read sockets: more would not be faster than one disk.
 const MOST_READERS: usize = 4;
+
+/// What ends a thread that works at intervals: dropping the sender.
+type Ticker = (thread_channel::Sender<()>, JoinHandle<()>);
 
 /// Everything that runs.
 #[derive(Debug)]
 pub(super) struct Stages {
     failures: mpsc::UnboundedReceiver<&'static str>,
     fail: mpsc::UnboundedSender<&'static str>,
-    keeper: Option<(thread_channel::Sender<()>, JoinHandle<()>)>,
+    keeper: Option<Ticker>,
+    watch: Option<Ticker>,
     intake: Option<oneshot::Receiver<()>>,
-    end_uploads: watch::Sender<bool>,
+    end_uploads: channel::Sender<bool>,
     uploads: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Default for Stages {
     fn default() -> Self {
         let (fail, failures) = mpsc::unbounded_channel();
-        let end_uploads = watch::Sender::new(false);
-        Self { failures, fail, keeper: None, intake: None, end_uploads, uploads: None }
+        let end_uploads = channel::Sender::new(false);
+        Self { failures, fail, keeper: None, watch: None, intake: None, end_uploads, uploads: None }
     }
 }
 
 impl Stages {
     /// Starts the thread that syncs, seals by age and watches the room.
     pub(super) fn keep(&mut self, spool: Arc<Spool>) -> io::Result<()> {
+        let last = Arc::clone(&spool);
+        self.keeper =
+            Some(self.every("keeper", TICK, move || spool.tick(), move || last.tick())?);
+        Ok(())
+    }
+
+    /// Starts the thread that looks for silence and writes log records.
+    pub(super) fn watch(&mut self, watch: Arc<Watch>) -> io::Result<()> {
+        let last = Arc::clone(&watch);
+        self.watch = Some(self.every("watch", LOOK, move || watch.look(), move || last.end())?);
+        Ok(())
+    }
+
+    /// A thread that does `each` at intervals, and `last` when its sender is dropped.
+    fn every(
+        &self,
+        name: &'static str,
+        interval: Duration,
+        each: impl Fn() + Send + 'static,
+        last: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Ticker> {
         let (end, ended) = thread_channel::channel();
         let work = move || {
-            while ended.recv_timeout(TICK) == Err(thread_channel::RecvTimeoutError::Timeout) {
-                spool.tick();
+            while ended.recv_timeout(interval) == Err(thread_channel::RecvTimeoutError::Timeout) {
+                each();
             }
-            spool.tick();
+            last();
         };
-        self.keeper = Some((end, self.thread("keeper", work)?));
-        Ok(())
+        Ok((end, self.thread(name, work)?))
     }
 
     /// Looks at what earlier processes left, behind the intake.
@@ -124,7 +151,7 @@ impl Stages {
         }
     }
 
-    /// Ends the uploads, then the keeper.
+    /// Ends the uploads, then the watch, then the keeper, which syncs what was written last.
     pub(super) async fn end(&mut self) {
         self.end_uploads.send_replace(true);
         if let Some(uploads) = self.uploads.take()
@@ -132,11 +159,13 @@ impl Stages {
         {
             tracing::error!(%error, "the uploads did not end in order");
         }
-        let Some((end, keeper)) = self.keeper.take() else { return };
-        drop(end);
-        let joined = tokio::task::spawn_blocking(move || keeper.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the keeper did not end in order");
+        for (name, ticker) in [("watch", self.watch.take()), ("keeper", self.keeper.take())] {
+            let Some((end, thread)) = ticker else { continue };
+            drop(end);
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the {name} did not end in order");
+            }
         }
     }
 

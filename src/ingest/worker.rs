@@ -93,6 +93,9 @@ impl Sorted {
             self.events.is_done() || house.spool.append(Lane::Events, &mut self.events).is_ok();
         let rejects = self.rejects.is_done()
             || house.spool.append(Lane::Quarantine, &mut self.rejects).is_ok();
+        if events && !self.events.items.is_empty() {
+            house.heard(self.events.peer);
+        }
         events && rejects
     }
 

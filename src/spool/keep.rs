@@ -75,7 +75,9 @@ impl Spool {
                 self.disk_trouble(&error);
             }
         }
-        *guard(&self.last_sync) = Some(self.clock.monotonic().saturating_sub(now));
+        let took = self.clock.monotonic().saturating_sub(now);
+        metrics::histogram!("xsa_sync_seconds").record(took.as_secs_f64());
+        *guard(&self.last_sync) = Some(took);
     }
 
     /// Takes a segment whose sync failed out of use.

@@ -126,11 +126,15 @@ impl Spool {
             }
         }
         let Some(cause) = self.limit_met(lane, batch.next_item()) else { return Ok(()) };
+        self.pause_for(lane, cause);
+        Err(cause)
+    }
+
+    fn pause_for(&self, lane: Lane, cause: Blocked) {
         let (share, doing) = self.share(cause);
         self.pause(lane, cause, format!(
             "{doing} ({share} bytes): reading goes on by itself below 90 %, when the object store has taken what waits"
         ));
-        Err(cause)
     }
 
     fn share(&self, cause: Blocked) -> (u64, &'static str) {
@@ -166,7 +170,7 @@ impl Spool {
         if full {
             self.free_reserve();
             self.pause(Lane::Events, Blocked::DiskFull, format!(
-                "the disk that holds {dir} is full: reading goes on by itself when there is room again"
+                "the disk that holds {dir} is full: make room on it; reading goes on by itself, also when the object store has taken what waits"
             ));
         } else {
             self.pause(

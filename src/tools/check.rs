@@ -3,10 +3,13 @@
 //! Cases: settings, spool (writable, room, how long a sync takes), credentials, PUT, HEAD and
 //! conditional PUT of a probe object behind the quarantine prefix (never behind the loaded one; it
 //! stays there), the clock beside the store's. Where the store wants a permission, the policy to
-//! paste. It may run beside the program. Exit code 1 if any line is ✗.
+//! paste. It may run beside the program, which is then asked for what only it knows: whether
+//! reading is stopped, and who is silent. Exit code 1 if any line is ✗.
 
 pub mod policy;
 
+use super::ask;
+use crate::admin::status::WRONG_CLOCK;
 use crate::base::disk::{Disk, OsDisk, write_all_at};
 use crate::base::units::Size;
 use crate::config::{Env, Settings, Typed};
@@ -24,8 +27,6 @@ use std::time::{Duration, Instant};
 const PROBE: &str = "check.probe";
 /// A sync that takes longer makes `SYNC_INTERVAL` a wish.
 const SLOW_SYNC: Duration = Duration::from_secs(1);
-/// S3 refuses requests of a clock that is 15 minutes wrong; events have wrong times long before.
-const SKEW: u64 = 60;
 /// A store that does not answer is not waited for as long as by the uploads.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -40,6 +41,7 @@ pub fn run(typed: &Typed) -> ExitCode {
             warnings.iter().for_each(|warning| list.note(&warning.to_string()));
             spool(&mut list, &settings);
             store(&mut list, &settings);
+            program(&mut list, &settings);
         }
     }
     if list.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -148,6 +150,20 @@ fn store(list: &mut List, settings: &Settings) {
     }
 }
 
+/// What the running program knows. None that runs is no fault: `check` comes before the first start.
+fn program(list: &mut List, settings: &Settings) {
+    if settings.admin.is_none() {
+        return list.note("ADMIN_ADDR is off, so a running program is not asked");
+    }
+    match ask::status(settings) {
+        Ok(status) => match status.troubles().as_slice() {
+            [] => list.good("program", "it runs and takes events"),
+            troubles => troubles.iter().for_each(|trouble| list.bad("program", trouble)),
+        },
+        Err(error) => list.note(&format!("the running program was not asked: {error:#}")),
+    }
+}
+
 fn credentials(destination: &Destination) -> Result<String, String> {
     match (destination.kind(), destination.credentials()) {
         (Kind::S3, Some(origin)) => Ok(format!("from {origin}")),
@@ -165,6 +181,7 @@ fn requests(list: &mut List, trial: &Trial) {
     );
     list.judge("head", match &trial.head {
         Ok(true) => Ok("the probe object shows its metadata".into()),
+        Ok(false) if trial.put.is_err() => Err("not to be judged, because nothing was stored".into()),
         Ok(false) => Err("the probe object is not there or has lost its metadata: does a proxy or gateway drop x-amz-meta-* headers?".into()),
         Err(error) => Err(words(error)),
     });
@@ -181,7 +198,7 @@ fn clock(destination: &Destination) -> Result<String, String> {
             Ok("a folder has no clock to compare with".into())
         }
         None => Err("the store gave no answer to compare with".into()),
-        Some(skew) if skew.unsigned_abs() > SKEW => {
+        Some(skew) if skew.unsigned_abs() > WRONG_CLOCK => {
             let side = if skew > 0 { "ahead of" } else { "behind" };
             let seconds = skew.unsigned_abs();
             Err(format!("{seconds} s {side} the store's: set this machine's clock (NTP)"))

@@ -33,6 +33,8 @@ pub struct Answer {
     pub region: Option<String>,
     /// The body speaks of the key service.
     pub kms: bool,
+    /// Seconds that our clock was ahead of the store's.
+    pub skew: Option<i64>,
 }
 
 /// The difference between our clock and the store's.
@@ -53,13 +55,17 @@ impl Skew {
     }
 
     fn note(&self, response: &HttpResponse) {
-        let date = response.headers().get("date").and_then(|value| value.to_str().ok());
-        let parsed = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
-        if let Some(theirs) = parsed {
-            let seconds = Timestamp::now().as_second() - theirs.timestamp().as_second();
+        if let Some(seconds) = ahead(response) {
             self.0.store(seconds, Ordering::Relaxed);
         }
     }
+}
+
+/// Seconds that our clock is ahead of an answer's.
+fn ahead(response: &HttpResponse) -> Option<i64> {
+    let date = response.headers().get("date")?.to_str().ok()?;
+    let theirs = jiff::fmt::rfc2822::parse(date).ok()?;
+    Some(Timestamp::now().as_second() - theirs.timestamp().as_second())
 }
 
 /// Makes HTTP clients whose failures can be read by [`verdict`].
@@ -108,12 +114,12 @@ async fn read_answer(response: HttpResponse) -> Answer {
         let value = response.headers().get(name)?.to_str().ok()?;
         Some(plain(value))
     };
-    let status = response.status().as_u16();
+    let (status, skew) = (response.status().as_u16(), ahead(&response));
     let region = header("x-amz-bucket-region");
     let code = header("x-ms-error-code");
     let body = read_body(response).await;
     let code = code.or_else(|| element(&body, "Code"));
-    Answer { status, code, region, kms: body.contains("kms:") || body.contains("KMS") }
+    Answer { status, code, region, kms: body.contains("kms:") || body.contains("KMS"), skew }
 }
 
 /// The start of an error's body; an error in the middle leaves what there was.
@@ -187,7 +193,7 @@ pub fn verdict(error: &object_store::Error) -> Verdict {
             Some(found) if find::<HttpError>(error).is_none() => {
                 Verdict::Folder(found.kind(), found.to_string())
             }
-            _ => Verdict::Passing(root(error)),
+            _ => Verdict::Passing(away(error)),
         },
     }
 }
@@ -249,6 +255,17 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
     tls_error(inner)
 }
 
+/// Why there was no answer; where nobody was met at all, with what to look at.
+fn away(error: &object_store::Error) -> String {
+    let root = root(error);
+    match find::<HttpError>(error).map(HttpError::kind) {
+        Some(HttpErrorKind::Connect) => format!(
+            "the store cannot be reached ({root}): check the network, DNS and proxy between, and AWS_ENDPOINT_URL if it is set"
+        ),
+        _ => root,
+    }
+}
+
 /// The innermost reason, which names no URL.
 fn root(error: &object_store::Error) -> String {
     let mut last: &(dyn Error + 'static) = error;
@@ -264,7 +281,7 @@ mod tests {
 
     pub(super) fn error(status: u16, code: Option<&str>) -> object_store::Error {
         let code = code.map(str::to_owned);
-        let answer = Answer { status, code, region: None, kms: false };
+        let answer = Answer { status, code, region: None, kms: false, skew: None };
         let source = Box::new(HttpError::new(HttpErrorKind::Unknown, answer));
         object_store::Error::Generic { store: "S3", source }
     }

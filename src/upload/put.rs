@@ -273,9 +273,15 @@ async fn cut_off<T>(
 ) -> Result<T, PutError> {
     let limit = pace.limit(bytes);
     tokio::time::timeout(limit, request).await.map_err(|_| {
-        PutError::Retry(format!("the store did not answer within {:.0} s", limit.as_secs_f64()))
+        PutError::Retry(format!(
+            "the store did not answer within {:.0} s: check the network and proxy between",
+            limit.as_secs_f64()
+        ))
     })
 }
+
+/// S3 refuses requests of a clock that is further off, in seconds.
+const REFUSED_SKEW: u64 = 15 * 60;
 
 /// What was asked of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -322,8 +328,10 @@ fn folder(at: &str, kind: io::ErrorKind, why: &str) -> PutError {
 fn advice(doing: Doing, at: &str, answer: &Answer) -> String {
     let code = answer.code.as_deref().unwrap_or_default();
     let what = match (answer.status, code) {
-        (_, "RequestTimeTooSkewed" | "RequestExpired") => {
-            String::from("this machine's clock is wrong: set it (NTP)")
+        (_, "RequestTimeTooSkewed" | "RequestExpired") => wrong_clock(answer),
+        // The answer to a HEAD has no code.
+        (403, "") if answer.skew.is_some_and(|s| s.unsigned_abs() > REFUSED_SKEW) => {
+            wrong_clock(answer)
         }
         (_, "ExpiredToken" | "TokenRefreshRequired") => {
             String::from("the credentials have expired: renew AWS_SESSION_TOKEN or the profile")
@@ -350,6 +358,15 @@ fn advice(doing: Doing, at: &str, answer: &Answer) -> String {
         _ => String::from("check the destination and its settings"),
     };
     format!("{at}: {answer}: {what}")
+}
+
+fn wrong_clock(answer: &Answer) -> String {
+    let by = match answer.skew {
+        Some(ahead @ 1..) => format!(" ({ahead} s ahead of the store's)"),
+        Some(behind @ ..=-1) => format!(" ({} s behind the store's)", behind.unsigned_abs()),
+        Some(0) | None => String::new(),
+    };
+    format!("this machine's clock is wrong{by}: set it (NTP)")
 }
 
 fn denied(doing: Doing) -> String {

@@ -125,6 +125,8 @@ impl Board {
     }
 
     pub(super) fn landed(&self, landed: Landed) {
+        metrics::histogram!("xsa_freshness_seconds", "lane" => landed.lane.name())
+            .record(landed.freshness.as_secs_f64());
         tracing::info!(
             lane = landed.lane.name(),
             object = landed.object,

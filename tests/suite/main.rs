@@ -11,6 +11,7 @@
 //! | [`ops`] | the operator's commands: what they say and what they leave behind |
 //! | [`network`] | TLS, the rate limit and the admin listener over real sockets |
 //! | [`hostile_clients`] | clients that misbehave: the others do not notice, memory keeps its bound |
+//! | [`watch`] | what /readyz, status and check say in each trouble; silence, histograms, log objects, no secrets |
 //! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
 //!
 //! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
@@ -39,3 +40,4 @@ mod ops;
 mod settings;
 mod uploads;
 mod volume;
+mod watch;

@@ -66,16 +66,22 @@ fn each_refusal_has_words_that_say_what_to_do() {
     ];
     for (status, code, expected) in table {
         let code = Some(code.to_owned()).filter(|code| !code.is_empty());
-        let answer = Answer { status, code, region: None, kms: false };
+        let answer = Answer { status, code, region: None, kms: false, skew: None };
         let error = sort(Doing::Put, &place(), Verdict::Refused(answer.clone()));
         let PutError::Misconfigured(words) = error else { panic!("{answer:?}") };
         assert!(words.contains(expected), "{words}");
         assert!(words.starts_with("s3://bucket/events/: "), "{words}");
     }
-    let answer = Answer { status: 403, code: None, region: None, kms: true };
+    let answer = Answer { status: 403, code: None, region: None, kms: true, skew: None };
     let error = sort(Doing::Put, &place(), Verdict::Refused(answer));
     assert!(error.to_string().contains("kms:"));
-    let answer = Answer { status: 400, code: None, region: Some("eu-west-1".into()), kms: false };
+    let answer = Answer {
+        status: 400,
+        code: None,
+        region: Some("eu-west-1".into()),
+        kms: false,
+        skew: None,
+    };
     let error = sort(Doing::Head, &place(), Verdict::Refused(answer));
     assert!(error.to_string().contains("AWS_REGION=eu-west-1"));
 }

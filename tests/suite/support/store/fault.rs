@@ -17,7 +17,7 @@ pub enum Fault {
     Internal,
     /// 409 ConditionalRequestConflict: another write to this key is under way.
     Conflict,
-    /// 403 RequestTimeTooSkewed.
+    /// 403 RequestTimeTooSkewed, from a store whose clock is an hour ahead of ours.
     ClockSkew,
     /// 400 AuthorizationHeaderMalformed: the bucket lives in another region.
     WrongRegion,

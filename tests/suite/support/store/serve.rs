@@ -137,7 +137,11 @@ impl Shared {
         socket: &TcpStream,
     ) -> Answer {
         if let Some((status, code, text)) = fault.as_ref().and_then(Fault::answer) {
-            return Ok(refusal(status, code, text, &asked.method));
+            let mut answer = refusal(status, code, text, &asked.method);
+            if fault == Some(Fault::ClockSkew) {
+                answer.headers_mut().insert("date", in_an_hour());
+            }
+            return Ok(answer);
         }
         let conflict = self.pending.lock().unwrap().contains(&asked.key);
         if asked.method == "PUT" && conflict {
@@ -262,6 +266,12 @@ fn reset<T>(socket: &TcpStream) -> Result<T, HungUp> {
 fn half(mut socket: &TcpStream) {
     let said: io::Result<usize> = socket.write(b"HTTP/1.1 200 OK\r\nserver: hal");
     drop(said);
+}
+
+/// The time by a clock that is an hour ahead.
+fn in_an_hour() -> hyper::header::HeaderValue {
+    let then = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string().parse().unwrap()
 }
 
 fn refusal(status: u16, code: &str, text: &str, method: &str) -> HttpResponse {
