@@ -7,7 +7,7 @@
 mod facts;
 mod logging;
 pub(crate) mod options;
-mod recoverer;
+pub mod recoverer;
 mod signals;
 mod source;
 mod stages;

@@ -8,7 +8,9 @@
 //! | [`delivery`] | one event's whole way, from plain sockets to objects that an independent parser reads |
 //! | [`settings`] | wrong settings and unusable surroundings: message and exit code |
 //! | [`uploads`] | the uploads alone against a real store that fails in every way |
+//! | [`hostile`] | hostile input and datagrams on real sockets: what arrives, byte for byte |
 //! | [`ops`] | the operator's commands: what they say and what they leave behind |
+//! | [`stored`] | `inspect` and `replay` on what is in a store |
 //! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
 //!
 //! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
@@ -31,6 +33,8 @@ mod arrows;
 mod delivery;
 mod faults;
 mod harness;
+mod hostile;
 mod ops;
 mod settings;
+mod stored;
 mod uploads;
