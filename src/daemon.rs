@@ -8,7 +8,7 @@ mod facts;
 mod logbook;
 mod logging;
 pub(crate) mod options;
-mod recoverer;
+pub mod recoverer;
 mod signals;
 mod source;
 mod stages;

@@ -17,6 +17,7 @@ pub mod replay;
 pub mod send;
 pub mod snowflake;
 pub mod status;
+pub mod stored;
 
 use crate::config::{
     Env, Problems, Settings, Typed, Warning,

@@ -307,6 +307,31 @@ fn a_lost_or_broken_ledger_begins_anew_with_what_is_there() {
     }
 }
 
+/// The ledger says which segments may be unlinked: with one digit changed it must not be believed.
+#[test]
+fn a_ledger_with_a_changed_digit_costs_no_segment() {
+    let rig = Rig::new();
+    let spool = rig.open();
+    push(&spool, &["<EVENT>1</EVENT>"]).unwrap();
+    spool.seal(SealedBy::Request);
+    push(&spool, &["<EVENT>2</EVENT>"]).unwrap();
+    spool.seal(SealedBy::Request);
+    let (first, second) = (spool.oldest(Lane::Events, None).unwrap(), 2);
+    assert_eq!(first, 1);
+    spool.retire(Lane::Events, first).unwrap();
+    drop(spool);
+    let path = rig.dir.path().join("ledger");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut ledger: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(ledger["events"]["retired"], serde_json::json!([[0, 1]]));
+    ledger["events"]["retired"] = serde_json::json!([[0, 2]]);
+    fs::write(&path, ledger.to_string()).unwrap();
+    let spool = recovered(&rig);
+    assert_eq!(spool.oldest(Lane::Events, None), Some(second));
+    assert_eq!(spool.ledger().spooled, 1);
+    assert!(rig.files("").contains(&"ledger.broken".to_owned()));
+}
+
 #[test]
 fn the_ledger_is_read_from_the_files_without_the_lock() {
     let rig = Rig::new();

@@ -12,7 +12,7 @@ const CHUNK: u64 = 256 * 1024;
 
 /// The sieve, as recovery needs it: UTF-8, no repair, no limit but the file's length.
 #[derive(Debug)]
-pub(super) struct SieveRecoverer;
+pub struct SieveRecoverer;
 
 struct Found<'a>(&'a mut dyn FnMut(Range<u64>));
 

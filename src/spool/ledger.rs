@@ -8,12 +8,14 @@
 //! not be read back. The logs lane is kept in the same way and is in none of the sums.
 //!
 //! The file holds, per lane, totals through the last sealed segment and which numbers they
-//! include. Not trusted: that it is up to date. A segment sealed later is added from its manifest
+//! include. Not trusted: that it is up to date, and that a bad disk left it as it was written: it
+//! says what may be unlinked, so it carries a checksum. A segment sealed later is added from its manifest
 //! at start; a retired one that is still there is only unlinked. No I/O but the last function.
 
 use super::manifest::Manifest;
 use super::names::{self, Lane, Paths, State};
 use super::ranges::Ranges;
+use crate::base::checksum::Checksum;
 use crate::base::disk::{self, Disk};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,6 +95,24 @@ struct File {
     spool_id: String,
     #[serde(flatten)]
     lanes: PerLane<Totals>,
+    /// Of the lanes, written as JSON without white space.
+    checksum: Checksum,
+}
+
+impl File {
+    fn of(spool_id: &str, lanes: PerLane<Totals>) -> io::Result<Self> {
+        let checksum = Checksum::of(&serde_json::to_vec(&lanes)?);
+        Ok(Self { version: VERSION, spool_id: spool_id.to_owned(), lanes, checksum })
+    }
+
+    /// Whether it says what was once written.
+    fn is_sound(&self) -> io::Result<bool> {
+        let ranges = Lane::ALL.into_iter().all(|lane| {
+            let totals = self.lanes.get(lane);
+            totals.counted.is_sound() && totals.retired.is_sound()
+        });
+        Ok(ranges && Checksum::of(&serde_json::to_vec(&self.lanes)?) == self.checksum)
+    }
 }
 
 /// The check of a lane's stored totals against its manifests, which runs behind the intake.
@@ -169,12 +189,9 @@ impl Ledger {
         if file.version > VERSION {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "it is of a newer version"));
         }
-        let sound = Lane::ALL.into_iter().all(|lane| {
-            let t = file.lanes.get(lane);
-            t.counted.is_sound() && t.retired.is_sound()
-        });
+        let sound = file.is_sound()?;
         if file.spool_id != spool_id || !sound {
-            let what = if sound { "it belongs to another spool" } else { "its ranges are unsound" };
+            let what = if sound { "it belongs to another spool" } else { "its checksum is wrong" };
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         let mut ledger = Self::new(spool_id);
@@ -187,8 +204,7 @@ impl Ledger {
     /// The file's contents.
     pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
         let lanes = PerLane::make(|lane| self.books.get(lane).totals.clone());
-        let file = File { version: VERSION, spool_id: self.spool_id.clone(), lanes };
-        let mut bytes = serde_json::to_vec_pretty(&file)?;
+        let mut bytes = serde_json::to_vec_pretty(&File::of(&self.spool_id, lanes)?)?;
         bytes.push(b'\n');
         Ok(bytes)
     }

@@ -173,6 +173,8 @@ pub struct Tried {
     pub checksum: Checksum,
 }
 
+/// No file has so many bytes: a manifest that says so is damaged.
+const LARGEST: u64 = 1 << 50;
 /// A manifest larger than this is not ours, in bytes.
 const LIMIT: u64 = 64 * 1024;
 
@@ -213,7 +215,18 @@ impl Manifest {
                 ),
             ));
         }
+        if !manifest.is_sound() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "its counts cannot be"));
+        }
         Ok(manifest)
+    }
+
+    /// No more counted than there are, none without a byte, and not more bytes than a disk has.
+    fn is_sound(&self) -> bool {
+        let sealed = self.sealed.as_ref().map(|s| (s.counted, s.items, s.bytes));
+        let salvaged = self.salvaged.map(|s| (s.counted, s.items, s.bytes));
+        let mut all = sealed.into_iter().chain(salvaged);
+        all.all(|(counted, items, bytes)| counted <= items && items <= bytes && bytes < LARGEST)
     }
 
     /// Writes the manifest by the four steps.
@@ -274,6 +287,25 @@ mod tests {
         assert_eq!(manifest.holds(), (2, 2, 99));
         assert_eq!(manifest.lost(), 0);
         assert!(!manifest.name.unwrap().with_identity);
+    }
+
+    #[test]
+    fn counts_that_cannot_be_are_those_of_a_damaged_manifest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m");
+        let salvaged =
+            |items, counted, bytes| Salvaged { items, counted, bytes, checksum: Checksum::of(b"") };
+        let mut manifest = Manifest::new("a".into(), "EVENT".into(), Timestamp::UNIX_EPOCH);
+        for (salvaged, is_sound) in [
+            (salvaged(2, 1, 70), true),
+            (salvaged(1, 2, 70), false),
+            (salvaged(71, 1, 70), false),
+            (salvaged(1, 1, LARGEST), false),
+        ] {
+            manifest.salvaged = Some(salvaged);
+            manifest.store(&disk::OsDisk, &path).unwrap();
+            assert_eq!(Manifest::load(&disk::OsDisk, &path).is_ok(), is_sound, "{salvaged:?}");
+        }
     }
 
     #[test]

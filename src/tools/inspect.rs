@@ -4,13 +4,17 @@
 //! fields, JSON lines, or a count. Nothing is trusted: a file that ends early or is damaged is shown
 //! up to there, named on stderr with the place, and makes the exit code 1; only an `.open` segment may
 //! end early, because it is being written. Names and card numbers are masked unless
-//! `--show-personal-data`. A folder or a URL is refused.
+//! `--show-personal-data`. Of a URL the object is shown, or all objects below it if it ends in `/`; with
+//! `--follow` those that appear there from now on. A folder is refused.
 
+pub mod follow;
 pub mod mask;
 pub mod records;
 pub mod table;
 
+use super::stored::{Stored, is_url};
 use anyhow::{Context, bail};
+use object_store::path::Path;
 use records::{Content, Fields};
 use serde_json::Value;
 use std::fs::File;
@@ -21,9 +25,18 @@ use table::Table;
 /// Show what is in event files, quarantine files or spool segments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Files in any of our forms: XML, JSON, NDJSON, Parquet, plain, gzip or Zstandard.
-    #[arg(required = true, value_name = "PATH")]
+    /// Files in any of our forms: XML, JSON, NDJSON, Parquet, plain, gzip or Zstandard; or URLs
+    /// (s3://bucket/key, gs://, az://, file://), where one that ends in / is all that is below it.
+    #[arg(required_unless_present = "follow", value_name = "PATH|URL")]
     pub paths: Vec<String>,
+    /// Show the objects that appear below this URL from now on, until stopped. Each look is a LIST
+    /// of the prefix: name one that is not large, such as today's folder.
+    #[arg(long, conflicts_with = "paths", value_name = "URL")]
+    pub follow: Option<String>,
+    /// With --follow, seconds between two looks.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600),
+        requires = "follow", value_name = "SECONDS")]
+    pub every: u64,
     /// Fields to show, separated by commas; without it, those that suit the file.
     #[arg(long, value_delimiter = ',', value_name = "FIELD")]
     pub fields: Vec<String>,
@@ -64,7 +77,7 @@ fn condition(text: &str) -> Result<Condition, &'static str> {
 /// code; the files behind it are shown all the same.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut out = BufWriter::new(io::stdout().lock());
-    let shown = show_all(args, &mut out).and_then(|good| out.flush().map(|()| good));
+    let shown = show_what_is_asked(args, &mut out).and_then(|good| out.flush().map(|()| good));
     match shown {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::FAILURE),
@@ -73,27 +86,68 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
+fn show_what_is_asked(args: &Args, out: &mut impl Write) -> io::Result<bool> {
+    match &args.follow {
+        Some(url) => follow::follow(args, url, out),
+        None => show_all(args, out),
+    }
+}
+
 /// Whether every file could be read to its end.
 fn show_all(args: &Args, out: &mut impl Write) -> io::Result<bool> {
     let mut good = true;
     for path in &args.paths {
-        let fault = match open(path) {
-            Ok(content) => show(args, path, content, out)?,
-            Err(fault) => Some(fault),
+        good &= if is_url(path) {
+            show_url(args, path, out)?
+        } else {
+            show_one(args, path, || open(path), out)?
         };
-        if let Some(fault) = fault {
-            out.flush()?;
-            eprintln!("{path}: {fault:#}");
-            good = false;
-        }
     }
     Ok(good)
 }
 
-fn open(path: &str) -> anyhow::Result<Content> {
-    if path.contains("://") {
-        bail!("is a URL: copy the object to a file and name that");
+fn show_url(args: &Args, url: &str, out: &mut impl Write) -> io::Result<bool> {
+    match Stored::open(url).and_then(|stored| stored.keys().map(|keys| (stored, keys))) {
+        Ok((stored, keys)) => {
+            let mut good = true;
+            for key in &keys {
+                good &= show_object(args, &stored, key, out)?;
+            }
+            Ok(good)
+        }
+        Err(fault) => tell(url, &fault, out).map(|()| false),
     }
+}
+
+/// Shows one object; false if something is wrong with it.
+fn show_object(args: &Args, stored: &Stored, key: &Path, out: &mut impl Write) -> io::Result<bool> {
+    show_one(args, &stored.show(key), || stored.fetch(key).map(Content::Bytes), out)
+}
+
+fn show_one(
+    args: &Args,
+    name: &str,
+    open: impl FnOnce() -> anyhow::Result<Content>,
+    out: &mut impl Write,
+) -> io::Result<bool> {
+    let fault = match open() {
+        Ok(content) => show(args, name, content, out)?,
+        Err(fault) => Some(fault),
+    };
+    match fault {
+        None => Ok(true),
+        Some(fault) => tell(name, &fault, out).map(|()| false),
+    }
+}
+
+/// Says what is wrong, behind what was shown so far.
+fn tell(name: &str, fault: &anyhow::Error, out: &mut impl Write) -> io::Result<()> {
+    out.flush()?;
+    eprintln!("{name}: {fault:#}");
+    Ok(())
+}
+
+fn open(path: &str) -> anyhow::Result<Content> {
     let file = File::open(path).context("cannot be opened")?;
     if file.metadata().context("cannot be opened")?.is_dir() {
         bail!("is a folder: name the files in it");
@@ -172,9 +226,10 @@ impl View<'_> {
             table.finish(&mut *self.out)?;
         }
         let matching = self.matching;
-        match (self.args.count, self.args.paths.len()) {
-            (true, 1) => writeln!(self.out, "{matching}"),
-            (true, _) => writeln!(self.out, "{name}: {matching}"),
+        let alone = matches!(self.args.paths.as_slice(), [path] if path == name);
+        match (self.args.count, alone) {
+            (true, true) => writeln!(self.out, "{matching}"),
+            (true, false) => writeln!(self.out, "{name}: {matching}"),
             (false, _) if self.args.json => Ok(()),
             (false, _) if matching == records => writeln!(self.out, "{name}: {records} records"),
             (false, _) => writeln!(self.out, "{name}: {matching} of {records} records"),

@@ -6,26 +6,28 @@
 //! the rest, and a line that was corrected since is another record. A crash between sending and
 //! noting sends that piece again. Copies of repaired events are skipped unless asked for. Parts of
 //! a piece are joined, over all files given; a piece of which parts are missing is not sent.
+//! An object is fetched whole; what was sent of it is noted in the folder where this is run.
 //! Not trusted: the lines. A bad one is named and the others go on.
 
 pub mod lines;
 pub mod progress;
+mod sources;
 
 use super::door::{Door, DoorError, bytes};
 use crate::quarantine::Record;
 use anyhow::{Context, Result};
-use lines::{Found, Line, Lines};
-use progress::Progress;
+use lines::{Found, Line};
+use sources::Source;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What to send where.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Quarantine files (NDJSON), in the order of their names
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    /// Quarantine files (NDJSON), in the order of their names; or URLs (s3://bucket/key, gs://,
+    /// az://, file://), where one that ends in / is every .ndjson object below it
+    #[arg(required = true, value_name = "FILE|URL")]
+    files: Vec<String>,
     #[command(flatten)]
     door: Door,
     /// Send the originals of repaired events too, although the repaired ones were delivered
@@ -79,30 +81,22 @@ impl Summary {
 }
 
 fn replay(args: &Args, summary: &mut Summary) -> Result<()> {
-    let mut files = Vec::new();
-    for path in &args.files {
-        let open = || Ok::<_, std::io::Error>((Lines::open(path)?, Progress::open(path)?));
-        files.push(open().with_context(|| path.display().to_string())?);
-    }
+    let mut files = sources::open(&args.files)?;
     let pieces = plan(args, &mut files, summary)?;
     for piece in pieces {
         send(args, &mut files, &piece, summary)?;
     }
-    files.iter().try_for_each(|(_, progress)| progress.sync()).context("syncing the progress")
+    files.iter().try_for_each(|file| file.progress.sync()).context("syncing the progress")
 }
 
-type Files = Vec<(Lines, Progress)>;
-
 /// Which lines make which piece; holds a few numbers per line, never the bytes.
-fn plan(args: &Args, files: &mut Files, summary: &mut Summary) -> Result<Vec<Piece>> {
+fn plan(args: &Args, files: &mut [Source], summary: &mut Summary) -> Result<Vec<Piece>> {
     let mut plan = Plan::default();
-    for (index, ((lines, progress), path)) in files.iter_mut().zip(&args.files).enumerate() {
-        while let Some(Found { line, record }) =
-            lines.next_line().with_context(|| path.display().to_string())?
-        {
+    for (index, Source { name, lines, progress }) in files.iter_mut().enumerate() {
+        while let Some(Found { line, record }) = lines.next_line().with_context(|| name.clone())? {
             match record {
                 Err(error) => {
-                    eprintln!("{}:{}: {error}", path.display(), line.number);
+                    eprintln!("{name}:{}: {error}", line.number);
                     summary.bad += 1;
                 }
                 Ok(record) if record.repaired && !args.repaired => summary.repaired += 1,
@@ -151,58 +145,57 @@ impl Piece {
         self.whole = last && follows;
     }
 
-    fn is_sent(&self, files: &Files) -> bool {
+    fn is_sent(&self, files: &[Source]) -> bool {
         let sent = |(file, line): &(usize, Line)| {
-            files.get(*file).is_some_and(|(_, progress)| progress.has(line))
+            files.get(*file).is_some_and(|source| source.progress.has(line))
         };
         self.lines.iter().all(sent)
     }
 }
 
-fn send(args: &Args, files: &mut Files, piece: &Piece, summary: &mut Summary) -> Result<()> {
+fn send(args: &Args, files: &mut [Source], piece: &Piece, summary: &mut Summary) -> Result<()> {
     if piece.is_sent(files) {
         summary.before += 1;
         return Ok(());
     }
     if !piece.whole {
-        tell_incomplete(args, piece);
+        tell_incomplete(files, piece);
         summary.incomplete += 1;
         return Ok(());
     }
     let sent =
         args.door.send(Joined { files: &mut *files, piece, next: 0, part: Vec::new(), at: 0 });
-    summary.bytes += sent.map_err(|error| named(args, piece, error))?;
+    summary.bytes += sent.map_err(|error| named(files, piece, error))?;
     summary.sent += 1;
     for (file, line) in &piece.lines {
-        if let Some((_, progress)) = files.get_mut(*file) {
-            progress.note(line).context("noting what was sent")?;
+        if let Some(source) = files.get_mut(*file) {
+            source.progress.note(line).context("noting what was sent")?;
         }
     }
     Ok(())
 }
 
-fn place(args: &Args, piece: &Piece) -> String {
+fn place(files: &[Source], piece: &Piece) -> String {
     let first = piece.lines.first();
-    let path = first.and_then(|(file, _)| args.files.get(*file));
-    let path = path.map(|path| path.display().to_string()).unwrap_or_default();
-    format!("{path}:{}", first.map_or(0, |(_, line)| line.number))
+    let name = first.and_then(|(file, _)| files.get(*file)).map_or("", |source| &source.name);
+    format!("{name}:{}", first.map_or(0, |(_, line)| line.number))
 }
 
-fn named(args: &Args, piece: &Piece, error: DoorError) -> anyhow::Error {
-    anyhow::Error::new(error).context(place(args, piece))
+fn named(files: &[Source], piece: &Piece, error: DoorError) -> anyhow::Error {
+    anyhow::Error::new(error).context(place(files, piece))
 }
 
-fn tell_incomplete(args: &Args, piece: &Piece) {
+fn tell_incomplete(files: &[Source], piece: &Piece) {
     eprintln!(
         "{}: a piece in parts, and not all parts are in these files: give the files before and \
          after it too",
-        place(args, piece)
+        place(files, piece)
     );
 }
 
 /// The parts of a piece as one stream: one part in memory.
 struct Joined<'a> {
-    files: &'a mut Files,
+    files: &'a mut [Source],
     piece: &'a Piece,
     next: usize,
     part: Vec<u8>,
@@ -214,8 +207,8 @@ impl std::io::Read for Joined<'_> {
         while self.at == self.part.len() {
             let Some((file, line)) = self.piece.lines.get(self.next) else { return Ok(0) };
             self.next += 1;
-            let Some((lines, _)) = self.files.get_mut(*file) else { return Ok(0) };
-            (self.part, self.at) = (lines.raw(line)?, 0);
+            let Some(source) = self.files.get_mut(*file) else { return Ok(0) };
+            (self.part, self.at) = (source.lines.raw(line)?, 0);
         }
         let mut rest = self.part.get(self.at..).unwrap_or_default();
         let read = std::io::Read::read(&mut rest, out)?;

@@ -8,10 +8,12 @@
 //! | [`delivery`] | one event's whole way, from plain sockets to objects that an independent parser reads |
 //! | [`settings`] | wrong settings and unusable surroundings: message and exit code |
 //! | [`uploads`] | the uploads alone against a real store that fails in every way |
+//! | [`hostile`] | hostile input and datagrams on real sockets: what arrives, byte for byte |
 //! | [`ops`] | the operator's commands: what they say and what they leave behind |
 //! | [`network`] | TLS, the rate limit and the admin listener over real sockets |
 //! | [`hostile_clients`] | clients that misbehave: the others do not notice, memory keeps its bound |
 //! | [`watch`] | what /readyz, status and check say in each trouble; silence, histograms, log objects, no secrets |
+//! | [`stored`] | `inspect` and `replay` on what is in a store |
 //! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
 //!
 //! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
@@ -36,8 +38,10 @@ mod faults;
 mod harness;
 mod hostile_clients;
 mod network;
+mod hostile;
 mod ops;
 mod settings;
+mod stored;
 mod uploads;
 mod volume;
 mod watch;

@@ -1,4 +1,4 @@
-//! A quarantine file's lines: read once from the first to the last, and again one by one.
+//! The lines of a quarantine file or object: read once from the first to the last, and again one by one.
 //!
 //! Not trusted: the lines. One longer than 64 MiB, or one that is no record, is an error of that
 //! line; the next one is read all the same.
@@ -6,8 +6,9 @@
 use crate::base::checksum::Checksum;
 use crate::quarantine::{Record, RecordError};
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// Longest line, in bytes. A record's bytes are bounded by `MAX_MESSAGE_SIZE`.
@@ -46,10 +47,15 @@ pub enum LineError {
     Record(#[from] RecordError),
 }
 
-/// The lines of a file.
+/// Where lines come from.
+trait Bytes: Read + Seek + Debug {}
+
+impl<T: Read + Seek + Debug> Bytes for T {}
+
+/// The lines of a file or an object.
 #[derive(Debug)]
 pub struct Lines {
-    file: BufReader<File>,
+    file: BufReader<Box<dyn Bytes>>,
     offset: u64,
     number: u64,
     met: HashMap<u64, u32>,
@@ -61,8 +67,17 @@ impl Lines {
     /// # Errors
     /// What the system said.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = BufReader::new(File::open(path)?);
-        Ok(Self { file, offset: 0, number: 0, met: HashMap::new() })
+        Ok(Self::from(Box::new(File::open(path)?)))
+    }
+
+    /// The lines of an object that was fetched.
+    #[must_use]
+    pub fn of(object: bytes::Bytes) -> Self {
+        Self::from(Box::new(Cursor::new(object)))
+    }
+
+    fn from(bytes: Box<dyn Bytes>) -> Self {
+        Self { file: BufReader::new(bytes), offset: 0, number: 0, met: HashMap::new() }
     }
 
     /// The next line that is not blank.

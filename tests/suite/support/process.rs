@@ -209,6 +209,11 @@ impl Daemon {
         self.log.lock().unwrap().clone()
     }
 
+    /// What it wrote to standard output so far.
+    pub fn output(&self) -> String {
+        self.output.lock().unwrap().clone()
+    }
+
     /// Waits for a text in the log.
     pub fn wait_for(&self, text: &str) {
         wait_until(&format!("the log says '{text}'"), || self.log().contains(text));

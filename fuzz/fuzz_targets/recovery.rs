@@ -1,0 +1,10 @@
+//! `checks/recovery.rs`, on whatever the fuzzer thinks of.
+#![no_main]
+
+#[path = "../checks/recovery.rs"]
+mod recovery;
+#[path = "../../tests/spool_kit/sim.rs"]
+#[allow(dead_code)]
+mod sim;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| recovery::check(data));
