@@ -9,6 +9,8 @@
 //! | [`settings`] | wrong settings and unusable surroundings: message and exit code |
 //! | [`uploads`] | the uploads alone against a real store that fails in every way |
 //! | [`ops`] | the operator's commands: what they say and what they leave behind |
+//! | [`migration`] | the Python script's settings and leftover file |
+//! | [`reference`](mod@reference) | the field reference for people is the list in the code |
 //! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
 //!
 //! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
@@ -31,6 +33,8 @@ mod arrows;
 mod delivery;
 mod faults;
 mod harness;
+mod migration;
 mod ops;
+mod reference;
 mod settings;
 mod uploads;
