@@ -1,15 +1,22 @@
 //! `/`: the facts of `/api/status` in words, as a page without scripts that renews itself.
 
 use super::status::Status;
+use crate::base::units::Size;
 use std::fmt::Write;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
 color:#1a1a1a;background:#fff}h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .8rem .3rem 0;\
-border-bottom:1px solid #ddd}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
-.ok{color:#0a6b2d}.bad{color:#a8071a;font-weight:600}\
+border-bottom:1px solid #ddd;font-weight:400}th{color:#666}td.n,th.n{text-align:right}\
+td{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}.facts th{width:12rem}\
+.sum{display:flex;flex-wrap:wrap;gap:.5rem 1.2rem;align-items:flex-end;margin:1.5rem 0}\
+.sum b{display:block;font-size:1.8rem;line-height:1.2;font-variant-numeric:tabular-nums}\
+.sum span{color:#666}.sum i{font:1.8rem/1.2 system-ui;color:#999;padding-bottom:1.5rem}\
+.ok,.bad{padding:.6rem 1rem;border-radius:.4rem;font-weight:600}ul{padding:0;list-style:none}\
+.ok{color:#0a6b2d;background:#e8f5ec}.bad{color:#a8071a;background:#fdeceb;margin:.4rem 0}\
 @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}th,td{border-color:#444}\
-.ok{color:#5bd68a}.bad{color:#ff8a80}}";
+a{color:#8ab4f8}th,.sum span{color:#aaa}.ok{color:#5bd68a;background:#12301d}\
+.bad{color:#ff8a80;background:#3a1715}}";
 
 /// The page.
 #[must_use]
@@ -23,7 +30,7 @@ pub fn render(status: &Status) -> String {
         name = text(&status.instance)
     );
     page.push_str(&verdict(status));
-    page.push_str(&facts("Ledger", &ledger(status)));
+    page.push_str(&ledger(status));
     page.push_str(&facts("Spool", &spool(status)));
     page.push_str(&facts("Store", &store(status)));
     page.push_str(&connections(status));
@@ -47,27 +54,32 @@ fn verdict(status: &Status) -> String {
 }
 
 fn facts(title: &str, rows: &[(&str, String)]) -> String {
-    let rows = rows.iter().map(|(name, value)| {
-        format!("<tr><th>{name}</th><td class=\"n\">{}</td></tr>", text(value))
-    });
-    format!("<h2>{title}</h2><table>{}</table>", rows.collect::<String>())
+    let rows = rows
+        .iter()
+        .map(|(name, value)| format!("<tr><th>{name}</th><td>{}</td></tr>", text(value)));
+    format!("<h2>{title}</h2><table class=\"facts\">{}</table>", rows.collect::<String>())
 }
 
-fn ledger(status: &Status) -> [(&'static str, String); 5] {
+/// The ledger as the sum that it is. What the disk lost is shown only where it lost something.
+fn ledger(status: &Status) -> String {
     let ledger = status.ledger;
-    [
-        ("Received", number(ledger.received)),
-        ("Delivered", number(ledger.delivered)),
-        ("Quarantined", number(ledger.quarantined)),
-        ("Waiting on disk", number(ledger.spooled)),
-        ("Lost by the disk", number(ledger.damaged)),
-    ]
+    let term = |sign: &str, value: u64, name: &str| {
+        format!("<i>{sign}</i><div><b>{}</b><span>{name}</span></div>", number(value))
+    };
+    let mut sum = term("", ledger.received, "received");
+    sum.push_str(&term("=", ledger.delivered, "delivered"));
+    sum.push_str(&term("+", ledger.quarantined, "quarantined"));
+    sum.push_str(&term("+", ledger.spooled, "waiting on disk"));
+    if ledger.damaged > 0 {
+        sum.push_str(&term("+", ledger.damaged, "lost by the disk"));
+    }
+    format!("<div class=\"sum\">{}</div>", sum.replace("<i></i>", ""))
 }
 
 fn spool(status: &Status) -> [(&'static str, String); 4] {
     let spool = &status.spool;
     [
-        ("Bytes on disk", format!("{} of {}", number(spool.bytes), number(spool.max_bytes))),
+        ("On disk", format!("{} of {}", Size(spool.bytes).about(), Size(spool.max_bytes).about())),
         ("Segments waiting", number(spool.segments)),
         ("Oldest waits for", spool.oldest_age_s.map_or_else(|| "–".into(), span)),
         ("Reading", if spool.paused { "stopped".into() } else { "goes on".into() }),
@@ -139,6 +151,20 @@ mod tests {
         assert_eq!(number(12), "12");
         assert_eq!(span(59), "59 s");
         assert_eq!(span(90_061), "1 d 1 h");
+    }
+
+    #[test]
+    fn the_ledger_is_shown_as_a_sum_and_damage_only_if_there_is_some() {
+        let mut status = Status::default();
+        status.ledger.received = 1_200;
+        status.ledger.delivered = 1_150;
+        status.ledger.spooled = 50;
+        let page = render(&status);
+        assert!(page.contains("<b>1,200</b><span>received"), "{page}");
+        assert!(page.contains("<i>+</i><div><b>50</b>"), "{page}");
+        assert!(!page.contains("lost by the disk"), "{page}");
+        status.ledger.damaged = 1;
+        assert!(render(&status).contains("<b>1</b><span>lost by the disk"));
     }
 
     #[test]

@@ -14,6 +14,8 @@
 //! | [`hostile_clients`] | clients that misbehave: the others do not notice, memory keeps its bound |
 //! | [`watch`] | what /readyz, status and check say in each trouble; silence, histograms, log objects, no secrets |
 //! | [`stored`] | `inspect` and `replay` on what is in a store |
+//! | [`migration`] | the Python script's settings and leftover file |
+//! | [`reference`](mod@reference) | the field reference for people is the list in the code |
 //! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
 //!
 //! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
@@ -36,10 +38,12 @@ mod arrows;
 mod delivery;
 mod faults;
 mod harness;
-mod hostile_clients;
-mod network;
 mod hostile;
+mod hostile_clients;
+mod migration;
+mod network;
 mod ops;
+mod reference;
 mod settings;
 mod stored;
 mod uploads;
