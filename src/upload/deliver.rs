@@ -7,33 +7,28 @@
 //! old place first, and waits while that gives no answer. A damaged file is asked for before it is
 //! salvaged. What cannot be encoded is set aside; nothing is ever sent elsewhere or dropped.
 
-use super::body::Body;
+mod making;
+mod store;
+
 use super::destination::{Destination, Place};
-use super::memory::{Memory, Share};
-use super::object::{Contents, Made, estimate, make};
-use super::plan::Kind;
+use super::memory::Memory;
+use super::object::Contents;
 use super::probe::Probe;
-use super::put::{Asked, Mark, Object, PutError, Way, ask, put};
-use super::record::{Record, dates};
+use super::put::{Asked, Mark, PutError, ask};
 use super::retire::retire;
 use super::status::Landed;
 use super::{Options, Source, blocking, key};
 use crate::base::checksum::Checksum;
 use crate::spool::Lane;
-use crate::spool::manifest::{Manifest, Name, Sealed, Tried};
+use crate::spool::manifest::{Manifest, Name, Sealed};
 use jiff::Timestamp;
 use object_store::path::Path;
-use object_store::{Attribute, Attributes};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// Names that somebody else has, looked at in one try.
-const NAMES_PER_TRY: u32 = 1000;
-/// Names that were free when they were looked at and taken when they were used, in one try.
-const RACES_PER_TRY: u32 = 16;
 /// Old destinations kept open.
 const OLD_PLACES: usize = 8;
 
@@ -287,222 +282,6 @@ impl Depot {
         places.insert(url.to_owned(), place.clone());
         Ok(place)
     }
-
-    // --- the object ------------------------------------------------------------------------------
-
-    async fn encode(&self, segment: &mut Segment) -> Result<Step<Body>, Trouble> {
-        let mut need = estimate(segment.lane, &segment.sealed.form, &segment.contents);
-        let mut is_salvaged = false;
-        loop {
-            let share = self.memory.share(need).await.map_err(|e| Trouble::disk("memory", &e))?;
-            match self.make(segment, share).await? {
-                Made::Object(body) => return Ok(Step::Go(body)),
-                Made::TooLarge => need = need.saturating_mul(2),
-                Made::Damaged if is_salvaged => {
-                    let why = "its file is damaged and was not mended by salvaging";
-                    return self.set_aside(segment.lane, segment.number, why).await.map(Step::Done);
-                }
-                Made::Damaged => {
-                    match self.damaged(segment).await? {
-                        Step::Go(saved) if saved.contents.items == 0 => {
-                            // Nothing was whole: an object without an event is written for nobody.
-                            retire(&self.source.0, &saved).await?;
-                            return Ok(Step::Done(Outcome::Gone));
-                        }
-                        Step::Go(saved) => *segment = saved,
-                        Step::Done(outcome) => return Ok(Step::Done(outcome)),
-                    }
-                    is_salvaged = true;
-                }
-                Made::Unfit(why) => {
-                    return self
-                        .set_aside(segment.lane, segment.number, &why)
-                        .await
-                        .map(Step::Done);
-                }
-            }
-        }
-    }
-
-    /// Encoding runs where it stalls nobody, and a panic in it costs this segment only.
-    async fn make(&self, segment: &Segment, share: Share) -> Result<Made, Trouble> {
-        let (lane, number) = (segment.lane, segment.number);
-        let (form, contents) = (segment.sealed.form, segment.contents);
-        let source = self.source.0.clone();
-        let work = move || make(&*source, lane, number, &form, &contents, share);
-        match tokio::task::spawn_blocking(work).await {
-            Ok(made) => made.map_err(|error| Trouble::disk("reading a sealed segment", &error)),
-            Err(error) if error.is_panic() => Ok(Made::Unfit(String::from("encoding it panicked"))),
-            Err(error) => Err(Trouble::disk("encoding", &io::Error::other(error))),
-        }
-    }
-
-    /// The file is not what was sealed: if the store has it, it is delivered; else what is whole is
-    /// saved. Only what was tried can be there.
-    async fn damaged(&self, segment: &Segment) -> Result<Step<Segment>, Trouble> {
-        let place = self.destination.place(segment.lane);
-        if segment.manifest.tried.is_some() {
-            let key = segment.key(place)?;
-            let asked = ask(place, &key, &segment.mark(None), &self.options.pace).await?;
-            if asked == Asked::Ours {
-                let landed = landed(segment, place, &key, true);
-                return self.finish(segment, landed).await.map(Step::Done);
-            }
-        }
-        let (lane, number) = (segment.lane, segment.number);
-        tracing::error!(
-            lane = lane.name(),
-            segment = number,
-            "a sealed segment was damaged on the disk: what is whole is delivered, the rest is kept \
-             in damaged/; check the disk"
-        );
-        let source = self.source.0.clone();
-        blocking(move || source.salvage(lane, number))
-            .await
-            .map_err(|error| Trouble::disk("salvaging a damaged segment", &error))?;
-        self.claim(lane, number).await
-    }
-
-    // --- the store -------------------------------------------------------------------------------
-
-    async fn store(&self, segment: &mut Segment, made: &Body) -> Result<Landed, Trouble> {
-        let place = self.destination.place(segment.lane);
-        let way = self.probe.way(&self.destination, &self.options.pace).await?;
-        let way = self.announce(segment, place, way, made).await?;
-        let object = self.object(segment, place, made);
-        for _ in 0..RACES_PER_TRY {
-            let key = segment.key(place)?;
-            match put(place, &key, &object, way, &self.options.pace).await {
-                Ok(stored) => {
-                    if let Some(conditions) = stored.conditions {
-                        self.probe.learned(conditions, &self.destination).await;
-                    }
-                    return Ok(landed(segment, place, &key, stored.before));
-                }
-                Err(PutError::Taken { by_a_copy }) => {
-                    self.next_name(segment, place, by_a_copy, &object.mark).await?;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(PutError::Retry(format!("{}: name after name is taken", place.url)).into())
-    }
-
-    /// Writes down where the object goes and under which kind of name, before its first PUT.
-    async fn announce(
-        &self,
-        segment: &mut Segment,
-        place: &Place,
-        way: Way,
-        made: &Body,
-    ) -> Result<Way, Trouble> {
-        let length = made.length();
-        let tried = Tried { destination: place.url.clone(), length, checksum: made.checksum };
-        let before = segment.manifest.tried.as_ref();
-        if before.is_none() && matches!(way, Way::Unconditional { .. }) {
-            segment.name.with_identity = true;
-        }
-        if place.kind == Kind::Folder && before.is_some() {
-            remove_leftovers(place, &segment.key(place)?).await;
-        }
-        // A folder's file from an earlier version of the encoder is known by what was recorded.
-        let is_known = before.is_some_and(|t| t.destination == tried.destination);
-        if !is_known || segment.manifest.name != Some(segment.name) {
-            segment.manifest.tried = Some(tried);
-            segment.manifest.name = Some(segment.name);
-            self.save(segment).await?;
-        }
-        Ok(match way {
-            Way::Unconditional { .. } => {
-                Way::Unconditional { own_name: segment.name.with_identity }
-            }
-            other => other,
-        })
-    }
-
-    fn object(&self, segment: &Segment, place: &Place, made: &Body) -> Object {
-        let attributes = key::attributes(
-            place.kind,
-            segment.lane,
-            &segment.manifest,
-            &segment.sealed,
-            (segment.contents.items, segment.manifest.holds().1),
-            &self.options.producer,
-            &self.options.instance,
-        );
-        let mark = segment.mark(Some((made.length(), made.checksum)));
-        Object { payload: made.payload.clone(), attributes, mark }
-    }
-
-    /// The name is somebody else's: the next one goes into the manifest before anything is sent.
-    /// Names are looked at without sending the object, so that a crowd costs little.
-    async fn next_name(
-        &self,
-        segment: &mut Segment,
-        place: &Place,
-        by_a_copy: bool,
-        mark: &Mark,
-    ) -> Result<(), Trouble> {
-        if by_a_copy {
-            tracing::error!(
-                segment = segment.manifest.identity,
-                "the store holds this segment with other contents: DATA_DIR was copied to another \
-                 instance; give each instance a DATA_DIR of its own"
-            );
-        }
-        for _ in 0..NAMES_PER_TRY {
-            segment.name.suffix = segment.name.suffix.saturating_add(1);
-            let found = ask(place, &segment.key(place)?, mark, &self.options.pace).await;
-            if !matches!(found, Ok(Asked::Other { .. })) {
-                break;
-            }
-        }
-        segment.manifest.name = Some(segment.name);
-        self.save(segment).await
-    }
-
-    // --- the manifest object ---------------------------------------------------------------------
-
-    async fn record(&self, segment: &Segment, landed: &Landed, made: &Body) -> Result<(), Trouble> {
-        if segment.lane != Lane::Events || !segment.sealed.form.manifest_object {
-            return Ok(());
-        }
-        let (lane, number, source) = (segment.lane, segment.number, self.source.0.clone());
-        let dates = blocking(move || dates(source.read(lane, number)?))
-            .await
-            .map_err(|error| Trouble::disk("reading a sealed segment", &error))?;
-        let record = Record::new(
-            &landed.object,
-            &segment.manifest,
-            &segment.sealed,
-            segment.contents.items,
-            &made.payload,
-            dates,
-        );
-        let bytes = serde_json::to_vec_pretty(&record)
-            .map_err(|error| Trouble::own(Urgency::Slow, error.to_string()))?;
-        self.put_record(segment, bytes.into()).await
-    }
-
-    async fn put_record(&self, segment: &Segment, body: Body) -> Result<(), Trouble> {
-        let place = self.destination.manifests();
-        let relative =
-            key::manifest_relative(&segment.sealed.form, &segment.name, &segment.manifest.identity);
-        let key = key::key(&place.prefix, &relative)
-            .map_err(|error| Trouble::own(Urgency::Slow, error.to_string()))?;
-        let made = (body.length(), body.checksum);
-        let attributes = match place.kind {
-            Kind::Folder => Attributes::new(),
-            _ => Attributes::from_iter([(Attribute::ContentType, "application/json")]),
-        };
-        let payload = body.payload;
-        let object = Object { payload, attributes, mark: segment.mark(Some(made)) };
-        match put(place, &key, &object, Way::Conditional, &self.options.pace).await {
-            // The data object's name is ours alone, and so is this one.
-            Ok(_) | Err(PutError::Taken { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
 }
 
 fn landed(segment: &Segment, place: &Place, key: &Path, was_there: bool) -> Landed {
@@ -514,37 +293,5 @@ fn landed(segment: &Segment, place: &Place, key: &Path, was_there: bool) -> Land
         bytes: segment.manifest.tried.as_ref().map_or(segment.contents.bytes, |t| t.length),
         freshness: Duration::try_from(age).unwrap_or_default(), // the clock was set back
         was_there,
-    }
-}
-
-/// Staging files (`name#1`, …) that an earlier process of ours left beside this name.
-///
-/// Another instance that is writing the same name at this moment finds its staging file gone and
-/// tries again.
-async fn remove_leftovers(place: &Place, key: &Path) {
-    let base = place.show(key);
-    let removal = blocking(move || {
-        for number in 1..=16 {
-            if !remove_leftover(&format!("{base}#{number}"))? {
-                break;
-            }
-        }
-        Ok(())
-    });
-    if let Err(error) = removal.await {
-        tracing::warn!("an unfinished file of an earlier try cannot be removed: {error}");
-    }
-}
-
-#[allow(clippy::disallowed_methods, reason = "a staging file in the destination, never the spool")]
-fn remove_leftover(path: &str) -> io::Result<bool> {
-    match std::fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
-        {
-            Ok(false)
-        }
-        Err(error) => Err(error),
     }
 }
