@@ -64,9 +64,8 @@ pub(super) fn upload(settings: &Settings) -> upload::Options {
 
 pub(crate) fn destination(settings: &Settings) -> upload::DestinationOptions {
     let own = &settings.destination;
-    let beside = |prefix: &str| match own.place {
-        // A folder's siblings are derived by the same rule from its own name.
-        Place::Folder { .. } => None,
+    let beside = |prefix: &str| match &own.place {
+        Place::Folder { root } => Some(root.join(prefix).to_string_lossy().into_owned()),
         _ => Some(prefix.to_owned()),
     };
     upload::DestinationOptions {

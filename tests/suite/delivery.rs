@@ -199,6 +199,19 @@ fn a_local_folder_is_a_destination() {
 }
 
 #[test]
+fn a_folder_has_its_quarantine_where_it_was_asked_for() {
+    let mut site = Site::bare();
+    let (folder, aside) = (site.path("out/events"), site.path("out/aside"));
+    site.set("DESTINATION", folder.to_str().unwrap());
+    site.set("QUARANTINE_PREFIX", aside.to_str().unwrap());
+    let daemon = site.start();
+    connect(&site).write_all(b"<EVENT><broken></EVENT>").unwrap();
+    site.wait_until_drained();
+    wait_until("the record is there", || !files(&aside).is_empty());
+    assert_eq!(daemon.terminate().code(), Some(0));
+}
+
+#[test]
 fn a_log_names_nobody() {
     let store = Store::start();
     let mut site = Site::new(&store);
