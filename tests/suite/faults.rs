@@ -50,7 +50,7 @@ fn killed_in_a_lull_loses_nothing_at_all() {
     for _ in 0..5 {
         stream.wait_for_more(300);
         stream.pause();
-        daemon.wait_until_idle();
+        daemon.wait_until_received(stream.posted());
         stream.kill(daemon);
         daemon = site.start();
         stream.resume();
@@ -127,8 +127,11 @@ fn the_store_is_away_for_several_rotations() {
     }
     assert!(daemon.lives());
     let memory = daemon.peak_memory();
+    println!("peak memory while the store was away: {:.1} MiB", memory as f64 / 1048576.0);
     assert!(memory < 64 << 20, "peak memory {} MiB", memory >> 20);
-    store.heal();
+    mend_and_drain(&store, &daemon, &site);
+    let memory = daemon.peak_memory();
+    println!("peak memory with the backlog delivered: {:.1} MiB", memory as f64 / 1048576.0);
     let tally = drain_and_check(&store, &[&site], daemon, &sent, &small_files());
     assert_eq!(tally.delivered, 100 + events() / waves * waves);
 }
@@ -164,8 +167,8 @@ fn the_store_lost_its_key() {
 }
 
 #[test]
-fn the_store_has_an_internal_error() {
-    refusing(Fault::Internal);
+fn the_store_has_an_internal_error_and_heals_without_a_word() {
+    refusing_until(Fault::Internal, true);
 }
 
 #[test]
@@ -202,7 +205,17 @@ fn the_store_stores_and_the_answer_is_lost() {
     let (store, seed) = (Store::start(), seed());
     store.fault(Rule::always(Fault::LoseAnswer).puts().at("xml-events/").times(2));
     store.fault(Rule::always(Fault::Denied).heads().at("xml-events/").times(2));
-    deliver(&store, seed, 300);
+    let site = small_site(&store);
+    let daemon = site.start();
+    let sent = push(site.address(), Factory::new(seed).events(300), 4, seed);
+    let refused = || {
+        let seen = store.requests();
+        seen.iter().filter(|seen| seen.method == "HEAD" && seen.fault.is_some()).count()
+    };
+    wait_until("asking was refused", || refused() > 0);
+    mend_and_drain(&store, &daemon, &site);
+    let tally = drain_and_check(&store, &[&site], daemon, &sent, &small_files());
+    assert_eq!(tally.delivered, 300);
 }
 
 #[test]
@@ -232,23 +245,23 @@ fn the_store_hangs_in_one_body_and_the_others_go_on() {
     assert_eq!(tally.delivered, 1_000);
 }
 
+/// The limit is a minute, and a little for the size (SPOOL.md): this drill takes as long.
 #[test]
 fn the_store_hangs_for_ever_and_is_cut_off() {
+    let (store, seed) = (Store::start(), seed());
     for fault in [Fault::HangInBody, Fault::HangInAnswer] {
-        let (store, seed) = (Store::start(), seed());
-        store.fault(Rule::always(fault).puts().at("xml-events/").times(4));
-        let site = Site::new(&store);
-        let daemon = site.start();
-        let sent = push(site.address(), Factory::new(seed).events(100), 4, seed);
-        let start = Instant::now();
-        wait_until("it hangs", || uploads(&store) > 0);
-        // The limit is a minute and more: patience twice.
-        while start.elapsed() < Duration::from_secs(90) && !site.drained() {
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        let tally = drain_and_check(&store, &[&site], daemon, &sent, &Rules::default());
-        assert_eq!(tally.delivered, 100);
+        store.fault(Rule::always(fault).puts().at("xml-events/").times(1));
     }
+    let mut site = Site::new(&store);
+    site.set("MAX_FILE_SIZE", "50000");
+    let daemon = site.start();
+    let sent = push(site.address(), Factory::new(seed).events(100), 4, seed);
+    let start = Instant::now();
+    let tally = drain_and_check(&store, &[&site], daemon, &sent, &small_files());
+    assert_eq!(tally.delivered, 100);
+    assert!(start.elapsed() > Duration::from_secs(50), "cut off after {:?}", start.elapsed());
+    let hung = store.requests().iter().filter(|seen| seen.fault.is_some()).count();
+    assert_eq!(hung, 2, "each fault once");
 }
 
 #[test]
@@ -266,7 +279,7 @@ fn only_the_quarantine_is_forbidden() {
         wait_until("this wave's events land", || site.spooled("events", "sealed").is_empty());
     }
     assert!(!site.spooled("quarantine", "sealed").is_empty());
-    store.heal();
+    mend_and_drain(&store, &daemon, &site);
     let rules = Rules { max_file_size: 10_000, ..Rules::default() };
     let tally = drain_and_check(&store, &[&site], daemon, &sent, &rules);
     assert_eq!((tally.delivered, tally.quarantined), (180, 60));
@@ -344,9 +357,10 @@ fn a_full_spool_stops_the_reading_and_goes_on_by_itself() {
     assert!(spool.last > 1_000_000, "only {} bytes", spool.last);
     assert!(spool.last <= 2_300_000, "{} bytes", spool.last);
     assert!(daemon.lives());
-    store.heal();
-    stream.wait_for_more(3_000);
+    let goal = stream.posted() + 3_000;
+    mend(&store, &daemon, "it reads again", || stream.posted() >= goal);
     let sent = stream.finish();
+    mend_and_drain(&store, &daemon, &site);
     let tally = drain_and_check(&store, &[&site], daemon, &sent, &small_files());
     assert_eq!(tally.unread, 0, "{tally:?}");
 }
@@ -358,17 +372,18 @@ fn a_full_disk_stops_the_reading_and_goes_on_by_itself() {
     store.go_away();
     let mut site = Site::new(&store);
     let _disk = SmallDisk::mount(&site.data(), 24);
-    site.set("MAX_FILE_SIZE", "2MB").set("ROTATION_INTERVAL", "5");
+    site.set("MAX_FILE_SIZE", "2MB").set("ROTATION_INTERVAL", "1h");
     let mut daemon = site.start();
     let stream = Stream::start(site.address(), 4, 20_000, seed);
     let mut disk = Watch::default();
     wait_until("the disk is full", || disk.stands_still(spool_size(&site)) > 20);
     assert!(disk.last > 12 << 20, "only {} bytes", disk.last);
     assert!(daemon.lives());
-    store.heal();
     // More than twice the disk goes through it: 60 MiB of events of about 2 KB.
-    stream.wait_for_more(30_000);
+    let goal = stream.posted() + 30_000;
+    mend(&store, &daemon, "it reads again", || stream.posted() >= goal);
     let sent = stream.finish();
+    mend_and_drain(&store, &daemon, &site);
     let tally = drain_and_check(&store, &[&site], daemon, &sent, &Rules::default());
     assert_eq!(tally.unread, 0, "{tally:?}");
 }
@@ -379,16 +394,17 @@ fn killed_with_a_full_disk_and_started_again() {
     store.go_away();
     let mut site = Site::new(&store);
     let _disk = SmallDisk::mount(&site.data(), 24);
-    site.set("MAX_FILE_SIZE", "2MB").set("ROTATION_INTERVAL", "5");
+    site.set("MAX_FILE_SIZE", "2MB").set("ROTATION_INTERVAL", "1h");
     let daemon = site.start();
     let stream = Stream::start(site.address(), 4, 20_000, seed);
     let mut disk = Watch::default();
     wait_until("the disk is full", || disk.stands_still(spool_size(&site)) > 20);
     stream.kill(daemon);
     let daemon = site.start();
-    store.heal();
-    stream.wait_for_more(1_000);
+    let goal = stream.posted() + 1_000;
+    mend(&store, &daemon, "it reads again", || stream.posted() >= goal);
     let sent = stream.finish();
+    mend_and_drain(&store, &daemon, &site);
     drain_and_check(&store, &[&site], daemon, &sent, &Rules::default());
 }
 
@@ -401,7 +417,8 @@ fn damaged_segments_cost_what_was_damaged() {
     let daemon = site.start();
     let mut events = Factory::new(seed).events(300);
     push(site.address(), events.clone(), 1, seed);
-    daemon.wait_until_idle();
+    daemon.wait_until_received(300);
+    wait_until("enough is sealed", || site.spooled("events", "sealed").len() >= 5);
     daemon.kill();
     let sealed = site.spooled("events", "sealed");
     let open = site.spooled("events", "open");
@@ -452,16 +469,39 @@ fn files_of_a_power_cut_do_no_harm() {
     let ended = daemon.terminate();
     assert_eq!(ended.code(), Some(0), "{}", ended.log);
     // Whether the store has it, nobody can know: it is kept, out of the way.
-    std::fs::remove_file(events.join("000000009005.stuck")).unwrap();
-    let tally = check(&store, &[&site], &sent, &Rules::default());
+    assert!(events.join("000000009005.stuck").exists());
+    let tally = check(&store, &[&site], &sent, &Rules { stuck: 1, ..Rules::default() });
     assert_eq!((tally.delivered, tally.spooled), (100, 0));
     assert!(events.join("notes.txt").exists() || site.data().join("damaged").is_dir());
 }
 
 // Parts of drills.
 
+/// Somebody mends the store and says so, with SIGHUP, until something comes true. Once is not
+/// always enough: a try that was in the air meanwhile fails and waits anew.
+fn mend(store: &Store, daemon: &Daemon, what: &str, mut done: impl FnMut() -> bool) {
+    store.heal();
+    let mut said: Option<Instant> = None;
+    wait_until(what, || {
+        if said.is_none_or(|at| at.elapsed() > Duration::from_secs(1)) {
+            daemon.signal(Signal::HUP);
+            said = Some(Instant::now());
+        }
+        done()
+    });
+}
+
+fn mend_and_drain(store: &Store, daemon: &Daemon, site: &Site) {
+    mend(store, daemon, "the spool is drained", || site.drained());
+}
+
 /// Refuses everything at first; each refusal is tried again, nothing is lost, and the log says it.
 fn refusing(fault: Fault) {
+    refusing_until(fault, false);
+}
+
+/// Healed, and either told so or not.
+fn refusing_until(fault: Fault, by_itself: bool) {
     let (store, seed) = (Store::start(), seed());
     store.fault(Rule::always(fault));
     let site = Site::new(&store);
@@ -470,7 +510,11 @@ fn refusing(fault: Fault) {
     wait_until("it was refused and tried again", || store.requests().len() >= 3);
     assert!(daemon.lives());
     assert!(store.objects("").is_empty());
-    store.heal();
+    if by_itself {
+        store.heal();
+    } else {
+        mend_and_drain(&store, &daemon, &site);
+    }
     let tally = drain_and_check(&store, &[&site], daemon, &sent, &Rules::default());
     assert_eq!(tally.delivered + tally.quarantined, 300);
 }
@@ -482,9 +526,14 @@ fn under(rule: Rule, events: usize) -> Tally {
     deliver(&store, seed, events)
 }
 
-fn deliver(store: &Store, seed: u64, events: usize) -> Tally {
+fn small_site(store: &Store) -> Site {
     let mut site = Site::new(store);
     site.set("MAX_FILE_SIZE", "300000");
+    site
+}
+
+fn deliver(store: &Store, seed: u64, events: usize) -> Tally {
+    let site = small_site(store);
     let daemon = site.start();
     let sent = push(site.address(), Factory::new(seed).events(events), 4, seed);
     let tally = drain_and_check(store, &[&site], daemon, &sent, &small_files());

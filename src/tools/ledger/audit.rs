@@ -234,7 +234,8 @@ fn number(attributes: &Attributes, name: &'static str) -> Option<u64> {
 }
 
 fn items(attributes: &Attributes, segment: &str) -> Result<u64> {
-    number(attributes, ITEMS).with_context(|| format!("the object of segment {segment} has no event-count"))
+    number(attributes, ITEMS)
+        .with_context(|| format!("the object of segment {segment} has no event-count"))
 }
 
 #[cfg(test)]
