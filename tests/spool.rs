@@ -209,6 +209,26 @@ fn reading_stops_at_the_limit_seals_what_is_open_and_goes_on_below_ninety_percen
     assert!(spool.append(Lane::Events, &mut one).is_ok() && one.is_done());
 }
 
+/// Headers and a first large item reach the limit without being refused. Whoever then asks for room
+/// and waits for news was never told: nobody had noted that anybody waits.
+#[test]
+fn whoever_is_told_that_there_is_no_room_is_told_when_there_is() {
+    let mut rig = Rig::new();
+    rig.options.max_spool_size = 300;
+    let spool = rig.open();
+    push(&spool, &[format!("<EVENT>{}</EVENT>", "x".repeat(400)).as_str()]).unwrap();
+    let mut changes = spool.pause_changes();
+    changes.mark_unchanged();
+    assert!(!spool.has_room(Lane::Events));
+    assert_eq!(spool.paused().unwrap().cause, Blocked::SpoolFull);
+    spool.tick();
+    spool.seal(SealedBy::Request);
+    let number = spool.oldest(Lane::Events, None).expect("sealed");
+    spool.retire(Lane::Events, number).unwrap();
+    spool.tick();
+    assert!(spool.has_room(Lane::Events) && changes.has_changed().unwrap());
+}
+
 #[test]
 fn a_full_quarantine_stops_only_rejected_bytes() {
     let mut rig = Rig::new();

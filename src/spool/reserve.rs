@@ -100,10 +100,12 @@ impl Spool {
         self.paused.subscribe()
     }
 
-    /// Whether a batch of ordinary size would be taken now.
+    /// Whether a batch of ordinary size would be taken now. If not, the lane is paused, so that
+    /// whoever waits for [`Spool::pause_changes`] is told when there is room again.
     #[must_use]
     pub fn has_room(&self, lane: Lane) -> bool {
-        !self.paused.borrow().blocks(lane) && self.limit_met(lane, 0).is_none()
+        let blocked = self.paused.borrow().blocks(lane);
+        !blocked && self.keep_limits(lane, 0).is_ok()
     }
 
     /// Bytes in all lanes, open segments included.
@@ -123,7 +125,12 @@ impl Spool {
                 return Err(pause.cause);
             }
         }
-        let Some(cause) = self.limit_met(lane, batch.next_item()) else { return Ok(()) };
+        self.keep_limits(lane, batch.next_item())
+    }
+
+    /// Pauses the lane if the next item would exceed a limit.
+    fn keep_limits(&self, lane: Lane, item: u64) -> Result<(), Blocked> {
+        let Some(cause) = self.limit_met(lane, item) else { return Ok(()) };
         let (share, doing) = self.share(cause);
         self.pause(lane, cause, format!(
             "{doing} ({share} bytes): reading goes on by itself below 90 %, when the object store has taken what waits"
