@@ -17,6 +17,7 @@ fn a_full_spool_stops_the_reading_and_goes_on_by_itself() {
     let mut daemon = site.start();
     let stream = Stream::start(site.address(), 4, 5_000, seed);
     let mut spool = Watch::default();
+    daemon.wait_for("reading is stopped");
     wait_until("the spool is full", || spool.stands_still(spool_size(&site)) > 20);
     assert!(spool.last > 1_000_000, "only {} bytes", spool.last);
     assert!(spool.last <= 2_300_000, "{} bytes", spool.last);
@@ -40,6 +41,7 @@ fn a_full_disk_stops_the_reading_and_goes_on_by_itself() {
     let mut daemon = site.start();
     let stream = Stream::start(site.address(), 4, 20_000, seed);
     let mut disk = Watch::default();
+    daemon.wait_for("reading is stopped");
     wait_until("the disk is full", || disk.stands_still(spool_size(&site)) > 20);
     assert!(disk.last > 12 << 20, "only {} bytes", disk.last);
     assert!(daemon.lives());
@@ -62,6 +64,7 @@ fn killed_with_a_full_disk_and_started_again() {
     let daemon = site.start();
     let stream = Stream::start(site.address(), 4, 20_000, seed);
     let mut disk = Watch::default();
+    daemon.wait_for("reading is stopped");
     wait_until("the disk is full", || disk.stands_still(spool_size(&site)) > 20);
     stream.kill(daemon);
     let daemon = site.start();
