@@ -15,6 +15,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 use xml_stream_aggregator::base::checksum::Checksum;
+use xml_stream_aggregator::base::clock::Clock;
 use xml_stream_aggregator::base::disk::OsDisk;
 use xml_stream_aggregator::spool::manifest::SealedBy;
 use xml_stream_aggregator::spool::{Batch, Blocked, Lane, OpenError, Spool};
@@ -63,6 +64,44 @@ fn a_segment_is_sealed_by_age_and_not_before() {
     spool.tick();
     let number = spool.oldest(Lane::Events, None).unwrap();
     assert_eq!(spool.manifest(Lane::Events, number).unwrap().sealed.unwrap().by, SealedBy::Time);
+}
+
+/// Segment age runs on the monotonic clock; names follow the wall clock, also backwards.
+#[test]
+fn a_clock_that_jumps_changes_names_and_no_ages() {
+    const MONTH: i64 = 30 * 86_400;
+    let rig = Rig::new();
+    let spool = rig.open();
+    let mut after = None;
+    for jump in [MONTH, -2 * MONTH, -1, MONTH] {
+        push(&spool, &["<EVENT/>"]).unwrap();
+        rig.clock.jump(jump);
+        push(&spool, &["<EVENT/>"]).unwrap();
+        rig.clock.advance(Duration::from_secs(3599));
+        spool.tick();
+        assert_eq!(spool.oldest(Lane::Events, after), None, "sealed before its time");
+        rig.clock.advance(Duration::from_secs(1));
+        spool.tick();
+        let number = spool.oldest(Lane::Events, after).expect("sealed at its time");
+        let manifest = spool.manifest(Lane::Events, number).unwrap();
+        let second = Clock::wall(&*rig.clock).as_second();
+        assert_eq!(manifest.name.unwrap().sealed_at.as_second(), second);
+        let sealed = manifest.sealed.unwrap();
+        assert_eq!(sealed.items, 2);
+        assert!(sealed.first_received <= sealed.last_received);
+        after = Some(number);
+    }
+    assert!(spool.ledger().is_balanced());
+    // What was named keeps its name at a restart a year earlier.
+    let names = |spool: &Spool| {
+        (1..=4).map(|n| spool.manifest(Lane::Events, n).unwrap().name).collect::<Vec<_>>()
+    };
+    let before = names(&spool);
+    drop(spool);
+    rig.clock.jump(-12 * MONTH);
+    let spool = rig.open();
+    spool.recover();
+    assert_eq!(names(&spool), before);
 }
 
 #[test]
@@ -168,6 +207,26 @@ fn reading_stops_at_the_limit_seals_what_is_open_and_goes_on_below_ninety_percen
     spool.tick();
     assert_eq!(spool.paused(), None);
     assert!(spool.append(Lane::Events, &mut one).is_ok() && one.is_done());
+}
+
+/// Headers and a first large item reach the limit without being refused. Whoever then asks for room
+/// and waits for news was never told: nobody had noted that anybody waits.
+#[test]
+fn whoever_is_told_that_there_is_no_room_is_told_when_there_is() {
+    let mut rig = Rig::new();
+    rig.options.max_spool_size = 300;
+    let spool = rig.open();
+    push(&spool, &[format!("<EVENT>{}</EVENT>", "x".repeat(400)).as_str()]).unwrap();
+    let mut changes = spool.pause_changes();
+    changes.mark_unchanged();
+    assert!(!spool.has_room(Lane::Events));
+    assert_eq!(spool.paused().unwrap().cause, Blocked::SpoolFull);
+    spool.tick();
+    spool.seal(SealedBy::Request);
+    let number = spool.oldest(Lane::Events, None).expect("sealed");
+    spool.retire(Lane::Events, number).unwrap();
+    spool.tick();
+    assert!(spool.has_room(Lane::Events) && changes.has_changed().unwrap());
 }
 
 #[test]

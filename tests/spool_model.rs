@@ -108,6 +108,10 @@ impl World {
 
     fn tick(&mut self, spool: &Spool) {
         self.clock.advance(Duration::from_secs(1 + self.dice.roll(8)));
+        if self.dice.roll(4) == 0 {
+            // Somebody sets the wall clock, by up to a day either way.
+            self.clock.jump(self.dice.roll(172_800) as i64 - 86_400);
+        }
         spool.tick();
         if !self.disk.is_dead() && spool.paused().is_none() {
             self.model.synced = self.model.appended.clone();

@@ -344,3 +344,19 @@ fn the_ledger_is_read_from_the_files_without_the_lock() {
     assert!(reading.ledger.is_balanced() && reading.ledger.checked);
     assert_eq!(reading.open_segments, 1);
 }
+
+#[test]
+fn a_stuck_segment_without_a_manifest_does_not_hide_the_ledger() {
+    let rig = Rig::new();
+    let spool = rig.open();
+    push(&spool, &["<EVENT>1</EVENT>"]).unwrap();
+    spool.seal(SealedBy::Request);
+    let events = rig.dir.path().join("events");
+    std::fs::write(events.join("000000009001.stuck"), [0; 100]).unwrap();
+    let read = || read_ledger(rig.dir.path(), &xml_stream_aggregator::base::disk::OsDisk).unwrap();
+    assert_eq!(read().ledger.received, 1);
+    assert!(read().ledger.is_balanced());
+    // One that was counted is missed.
+    std::fs::write(events.join("000000000001.meta"), b"{").unwrap();
+    assert!(!read().ledger.is_balanced());
+}

@@ -445,7 +445,9 @@ pub fn read_ledger(dir: &Path, disk: &dyn Disk) -> io::Result<Reading> {
                 }
                 State::Sealed | State::Stuck if !ledger.totals(lane).retired.contains(number) => {
                     let path = paths.segment(lane, number, State::Meta);
-                    ledger.check_one(lane, number, &Manifest::load(disk, &path)?);
+                    if let Some(manifest) = sealed_manifest(disk, &path)? {
+                        ledger.check_one(lane, number, &manifest);
+                    }
                 }
                 _ => {}
             }
@@ -453,4 +455,18 @@ pub fn read_ledger(dir: &Path, disk: &dyn Disk) -> io::Result<Reading> {
         ledger.check_end(lane);
     }
     Ok(Reading { ledger: ledger.sums(&PerLane::default()), open_segments, open_bytes })
+}
+
+/// The manifest of a segment that was sealed. One that is lost or cannot be read says of nothing
+/// that it was counted: if it was, the sum does not balance.
+fn sealed_manifest(disk: &dyn Disk, path: &Path) -> io::Result<Option<Manifest>> {
+    match Manifest::load(disk, path) {
+        Ok(manifest) => Ok(Some(manifest).filter(|manifest| manifest.sealed.is_some())),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }

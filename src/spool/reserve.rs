@@ -100,12 +100,12 @@ impl Spool {
         self.paused.subscribe()
     }
 
-    /// Whether a batch may be offered now: the pause is all that decides, and every change of it is
-    /// told. A limit that is exceeded without one (a header and a footer are written unasked) would
-    /// let a connection wait for a change that nobody announces; the next batch makes it a pause.
+    /// Whether a batch of ordinary size would be taken now. If not, the lane is paused, so that
+    /// whoever waits for [`Spool::pause_changes`] is told when there is room again.
     #[must_use]
     pub fn has_room(&self, lane: Lane) -> bool {
-        !self.paused.borrow().blocks(lane)
+        let blocked = self.paused.borrow().blocks(lane);
+        !blocked && self.keep_limits(lane, 0).is_ok()
     }
 
     /// Bytes in all lanes, open segments included.
@@ -125,12 +125,12 @@ impl Spool {
                 return Err(pause.cause);
             }
         }
-        let Some(cause) = self.limit_met(lane, batch.next_item()) else { return Ok(()) };
-        self.pause_for(lane, cause);
-        Err(cause)
+        self.keep_limits(lane, batch.next_item())
     }
 
-    fn pause_for(&self, lane: Lane, cause: Blocked) {
+    /// Pauses the lane if the next item would exceed a limit.
+    fn keep_limits(&self, lane: Lane, item: u64) -> Result<(), Blocked> {
+        let Some(cause) = self.limit_met(lane, item) else { return Ok(()) };
         let (share, doing) = self.share(cause);
         self.pause(lane, cause, format!(
             "{doing} ({share} bytes): reading goes on by itself below 90 %, when the object store has taken what waits"

@@ -278,7 +278,7 @@ impl<'a> Line<'a> {
                 queue.speed_up(Instant::now());
                 self.uploader.board.landed(landed);
             }
-            Outcome::SetAside(why) => self.uploader.board.stuck(lane, number, &why),
+            Outcome::SetAside(why) => self.uploader.board.stuck(lane, &why),
             Outcome::Gone => {}
         }
     }

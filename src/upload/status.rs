@@ -180,16 +180,11 @@ impl Board {
     }
 
     /// A segment is out of the way until somebody looks at it.
-    pub(super) fn stuck(&self, lane: Lane, number: u64, words: &str) {
+    pub(super) fn stuck(&self, lane: Lane, words: &str) {
         self.change(lane, |status, all| {
             note(status, all, words);
             status.stuck += 1;
         });
-        tracing::error!(
-            lane = lane.name(),
-            segment = number,
-            "set aside as .stuck, keep the file and report this: {words}"
-        );
     }
 
     /// Changes a lane's status and whatever is the sum of all lanes.

@@ -1,7 +1,7 @@
 //! The ground that the other tests stand on, tried first: the store is a store and fails when it
 //! is told to, seen through `object_store`; the check finds what is wrong.
 
-use crate::support::appliance::{Event, Factory, Session};
+use crate::support::appliance::{Event, Factory, Session, push};
 use crate::support::check::{Rules, Tally, check, check_name, examine};
 use crate::support::process::{Site, wait_until};
 use crate::support::store::{ACCESS_KEY, BUCKET, Fault, Rule, SECRET_KEY, Store};
@@ -394,6 +394,30 @@ mod the_check {
             lay(&store, prefix, &name(0), bytes);
             complains(&store, &site, Session::of(events.clone()), expected);
         }
+    }
+
+    #[test]
+    fn finds_a_ledger_that_says_something_else() {
+        let store = Store::start();
+        let site = Site::new(&store);
+        let daemon = site.start();
+        let sent = push(site.address(), Factory::new(1).events(20), 1, 1);
+        site.wait_until_drained();
+        assert_eq!(daemon.terminate().code(), Some(0));
+        examine(&store, &[&site], &sent, &Rules::default()).unwrap();
+        // As if the program had never delivered what it counted.
+        store.objects("xml-events/").iter().for_each(|object| store.uproot(&object.key));
+        let problems = examine(&store, &[&site], &[], &Rules::default()).unwrap_err();
+        assert!(problems.iter().any(|p| p.contains("counts more")), "{problems:?}");
+        assert!(problems.iter().any(|p| p.contains("as delivered")), "{problems:?}");
+        // A count that does not balance.
+        let ledger = std::fs::read_to_string(site.data().join("ledger")).unwrap();
+        assert!(ledger.contains("\"received\": 20"), "{ledger}");
+        let wrong = ledger.replacen("\"received\": 20", "\"received\": 21", 1);
+        assert_ne!(ledger, wrong);
+        std::fs::write(site.data().join("ledger"), wrong).unwrap();
+        let problems = examine(&store, &[&site], &[], &Rules::default()).unwrap_err();
+        assert!(problems.iter().any(|p| p.contains("the ledger says")), "{problems:?}");
     }
 
     #[test]

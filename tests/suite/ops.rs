@@ -132,6 +132,10 @@ fn the_audit_counts_what_the_store_holds() {
     let good = audit(&site, 0);
     assert_eq!(good["audit"]["events"], tally.delivered, "{good}");
     assert_eq!(good["audit"]["unknown_events"], 0, "{good}");
+    assert_eq!(good["audit"]["pieces"], tally.quarantined, "{good}");
+    let (records, uncounted) = (&good["audit"]["records"], &good["audit"]["uncounted_objects"]);
+    assert!(records.as_u64() > Some(tally.quarantined as u64), "no copies: {good}");
+    assert_eq!((uncounted, &good["audit"]["unknown_pieces"]), (&0.into(), &0.into()), "{good}");
     assert!(good["audit"]["others"].as_u64() >= Some(1), "{good}");
     let ours = store
         .objects("xml-events/")

@@ -238,6 +238,40 @@ fn two_instances_with_the_same_names_never_meet() {
 }
 
 #[test]
+fn a_clock_set_back_to_a_second_that_was_used_gets_the_next_name() {
+    let (store, shelf) = (Store::start(), Shelf::new("a"));
+    let house = House::open(&shelf, s3(&store, "xml-events/"));
+    for number in 1..=3 {
+        let body = format!("<EVENTS><EVENT>{number}</EVENT></EVENTS>");
+        shelf.seal_at(Lane::Events, number, 1, body.as_bytes(), Form::default());
+        house.drained();
+    }
+    let stems = ["20260301_040507", "20260301_040507_001", "20260301_040507_002"];
+    assert_eq!(keys(&store, "xml-events/"), stems.map(|stem| format!("xml-events/{stem}.xml")));
+    assert_eq!(store.rewritten(), []);
+}
+
+#[test]
+fn whoever_mended_the_store_need_not_wait() {
+    let (store, shelf) = (Store::start(), Shelf::new("a"));
+    store.fault(Rule::always(Fault::Denied));
+    for number in 1..=6 {
+        shelf.seal(Lane::Events, number, XML);
+    }
+    let pace = Pace { cap: Duration::from_secs(3600), ..quick() };
+    let mut house = House::with(&shelf, s3(&store, "xml-events/"), pace);
+    until("all that are tried wait", || {
+        let lane = &house.uploader.status().lanes[0];
+        (lane.in_flight, lane.waiting) == (0, 4)
+    });
+    store.heal();
+    house.uploader.hurry();
+    for _ in 1..=6 {
+        house.next_landed();
+    }
+}
+
+#[test]
 fn a_new_name_is_written_down_before_it_is_used() {
     let (store, shelf) = (Store::start(), Shelf::new("a"));
     store.plant("xml-events/20260301_040507.xml", b"x", &[("segment", "somebody")]);

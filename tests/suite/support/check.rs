@@ -30,6 +30,8 @@ pub struct Rules {
     pub salvaged: bool,
     /// Strangers sent garbage: rejected pieces that carry no `cn` are theirs.
     pub strangers: bool,
+    /// So many segments were set aside as `.stuck`; the ledger counts what nobody can read.
+    pub stuck: usize,
 }
 
 impl Default for Rules {
@@ -42,6 +44,7 @@ impl Default for Rules {
             modern_store: true,
             salvaged: false,
             strangers: false,
+            stuck: 0,
         }
     }
 }
@@ -90,7 +93,52 @@ pub fn examine(
             }
         }
     }
-    ledger.settle(sent)
+    let tally = ledger.settle(sent)?;
+    let said = sites.iter().filter_map(|site| said(site)).collect::<Result<Vec<_>, _>>();
+    let said = said.map_err(|problem| vec![problem])?;
+    let open = |site: &&Site| !site.spooled("events", "open").is_empty();
+    compare(&said, &tally, rules, sites.iter().any(open))?;
+    Ok(tally)
+}
+
+/// What `ledger --json` prints, of a site at which the program ever ran; it has ended by now.
+fn said(site: &Site) -> Option<Result<serde_json::Value, String>> {
+    site.data().join("ledger").exists().then(|| {
+        let ended = site.run(&["ledger", "--json"]);
+        match serde_json::from_str(&ended.output) {
+            Ok(said) if ended.code() == Some(0) => Ok(said),
+            _ => Err(format!("the ledger says: {}{}", ended.output, ended.log)),
+        }
+    })
+}
+
+/// The program's own ledger against what was found. Where a segment's manifest or the ledger was
+/// destroyed it balances all the same, but counts what nobody sent or begins anew.
+/// What an unsealed segment holds is counted at the next start.
+fn compare(
+    said: &[serde_json::Value],
+    tally: &Tally,
+    rules: &Rules,
+    open: bool,
+) -> Result<(), Vec<String>> {
+    let sum = |name: &str| said.iter().map(|one| one[name].as_u64().unwrap()).sum::<u64>() as usize;
+    let (delivered, quarantined) = (sum("delivered"), sum("quarantined"));
+    let (received, spooled, damaged) = (sum("received"), sum("spooled"), sum("damaged"));
+    let mut wrong = Vec::new();
+    if received != delivered + quarantined + spooled + damaged {
+        wrong.push("does not balance");
+    }
+    let found = tally.delivered + tally.quarantined + tally.spooled;
+    let comparable = !said.is_empty() && !rules.salvaged && rules.stuck == 0;
+    if comparable && (received > found || (received < found && !open) || damaged > 0) {
+        wrong.push("counts more or less than there is");
+    }
+    // What is stored and not yet retired is spooled for the ledger and delivered for the check.
+    if comparable && (delivered > tally.delivered || quarantined > tally.quarantined) {
+        wrong.push("counts something as delivered that is not there");
+    }
+    let words = |what| format!("the ledger {what}: {said:?}, found {tally:?}");
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.into_iter().map(words).collect()) }
 }
 
 /// The same for a local folder and its sibling with the quarantine.
@@ -307,10 +355,11 @@ impl<'a> Ledger<'a> {
                 (false, _) => self.records(&name, whole_lines(&bytes), Place::SpooledReject),
             }
         }
-        for path in files(&data.join("events")) {
-            if path.extension().is_some_and(|e| e == "stuck") {
-                self.complain(format!("{}: is stuck", path.display()));
-            }
+        let mut stuck = files(&data.join("events"));
+        stuck.retain(|path| path.extension().is_some_and(|e| e == "stuck"));
+        if stuck.len() != self.rules.stuck {
+            let expected = self.rules.stuck;
+            self.complain(format!("{}: is stuck, expected {expected}: {stuck:?}", stuck.len()));
         }
     }
 

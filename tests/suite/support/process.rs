@@ -9,15 +9,15 @@ use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that takes a moment on an idle machine.
-pub const PATIENCE: Duration = Duration::from_secs(240);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for a condition.
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
@@ -255,27 +255,29 @@ impl Daemon {
         Ended { status: status.unwrap(), log: self.log(), output }
     }
 
-    /// Waits until it has nothing to do but look at its clocks: less than 5 ms of processor time in
-    /// 300 ms.
-    pub fn wait_until_idle(&self) {
-        let (mut last, mut since) = (self.processor_time(), Instant::now());
-        wait_until("the process is idle", || {
-            let now = self.processor_time();
-            if now.saturating_sub(last) > 5_000_000 {
-                (last, since) = (now, Instant::now());
-            }
-            since.elapsed() > Duration::from_millis(300)
+    /// Waits until its ledger has counted so many events and pieces, over all its lives.
+    pub fn wait_until_received(&self, count: usize) {
+        let mut last = None;
+        wait_until("everything is counted as received", || {
+            last = self.received();
+            assert!(last.is_none_or(|last| last <= count as u64), "{last:?} of {count} received");
+            last == Some(count as u64)
         });
     }
 
-    /// Processor time used so far by all its threads, in nanoseconds.
-    fn processor_time(&self) -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
-        let used = tasks.filter_map(|task| {
-            let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-            text.split_whitespace().next()?.parse::<u64>().ok()
-        });
-        used.sum()
+    /// `received` of the ledger on the status page; None while nobody answers there.
+    fn received(&self) -> Option<u64> {
+        let log = self.log();
+        let (_, rest) = log.split_once("status page on http://")?;
+        let mut socket = TcpStream::connect(rest.split('/').next()?).ok()?;
+        socket
+            .write_all(b"GET /api/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .ok()?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).ok()?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        let status: serde_json::Value = serde_json::from_str(body).unwrap();
+        status["ledger"]["received"].as_u64()
     }
 
     /// Whether it still runs.
