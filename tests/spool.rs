@@ -170,6 +170,27 @@ fn reading_stops_at_the_limit_seals_what_is_open_and_goes_on_below_ninety_percen
     assert!(spool.append(Lane::Events, &mut one).is_ok() && one.is_done());
 }
 
+/// A batch may carry the spool beyond its limit without any append being refused. Whoever then waits for the end of a pause needs a pause that begins and ends.
+#[test]
+fn a_limit_that_no_append_has_met_is_a_pause_too_and_ends() {
+    let mut rig = Rig::new();
+    rig.options.max_spool_size = 4096;
+    let spool = rig.open();
+    push(&spool, &["<EVENT/>"; 600]).unwrap();
+    spool.seal(SealedBy::Request);
+    assert!(spool.status().used > 4096, "{} bytes", spool.status().used);
+    assert_eq!(spool.paused(), None);
+    let mut changes = spool.pause_changes();
+    assert!(!spool.has_room(Lane::Events));
+    assert!(spool.paused().unwrap().reason.contains("MAX_SPOOL_SIZE"));
+    assert!(changes.borrow_and_update().blocks(Lane::Events));
+    while let Some(number) = spool.oldest(Lane::Events, None) {
+        spool.retire(Lane::Events, number).unwrap();
+    }
+    spool.tick();
+    assert!(changes.has_changed().unwrap() && spool.has_room(Lane::Events));
+}
+
 #[test]
 fn a_full_quarantine_stops_only_rejected_bytes() {
     let mut rig = Rig::new();

@@ -100,10 +100,20 @@ impl Spool {
         self.paused.subscribe()
     }
 
-    /// Whether a batch of ordinary size would be taken now.
+    /// Whether a batch of ordinary size would be taken now. If events would not, reading is paused
+    /// from here on: whoever waits for [`Spool::pause_changes`] needs one that comes.
     #[must_use]
     pub fn has_room(&self, lane: Lane) -> bool {
-        !self.paused.borrow().blocks(lane) && self.limit_met(lane, 0).is_none()
+        let blocked = self.paused.borrow().blocks(lane);
+        match self.limit_met(lane, 0) {
+            None => !blocked,
+            Some(cause) => {
+                if lane == Lane::Events && !blocked {
+                    self.pause_for_limit(lane, cause);
+                }
+                false
+            }
+        }
     }
 
     /// Bytes in all lanes, open segments included.
@@ -124,11 +134,15 @@ impl Spool {
             }
         }
         let Some(cause) = self.limit_met(lane, batch.next_item()) else { return Ok(()) };
+        self.pause_for_limit(lane, cause);
+        Err(cause)
+    }
+
+    fn pause_for_limit(&self, lane: Lane, cause: Blocked) {
         let (share, doing) = self.share(cause);
         self.pause(lane, cause, format!(
             "{doing} ({share} bytes): reading goes on by itself below 90 %, when the object store has taken what waits"
         ));
-        Err(cause)
     }
 
     fn share(&self, cause: Blocked) -> (u64, &'static str) {
@@ -216,10 +230,12 @@ impl Spool {
                 self.resume(lane);
             }
         }
-        match &paused.all {
-            None => self.watch_disk(),
-            Some(pause) if self.may_resume(pause.cause) => self.resume(Lane::Events),
-            Some(_) => {}
+        match (&paused.all, self.limit_met(Lane::Events, 0)) {
+            // The last batch went beyond the limit and nobody has come with another since.
+            (None, Some(cause)) => self.pause_for_limit(Lane::Events, cause),
+            (None, None) => self.watch_disk(),
+            (Some(pause), _) if self.may_resume(pause.cause) => self.resume(Lane::Events),
+            (Some(_), _) => {}
         }
     }
 
