@@ -230,24 +230,6 @@ fn whoever_is_told_that_there_is_no_room_is_told_when_there_is() {
 }
 
 #[test]
-fn without_a_pause_there_is_room_because_nobody_would_end_the_wait() {
-    let event = format!("<EVENT>{}</EVENT>", "x".repeat(185));
-    let mut overfull = 0;
-    for max_spool_size in (1000..1300).step_by(20) {
-        let mut rig = Rig::new();
-        (rig.options.max_file_size, rig.options.max_spool_size) = (300, max_spool_size);
-        let spool = rig.open();
-        while push(&spool, &[&event]).is_ok() {
-            // A segment's header and footer are not asked about.
-            overfull += u32::from(spool.status().used > max_spool_size);
-            assert!(spool.paused().is_some() || spool.has_room(Lane::Events));
-        }
-        assert!(!spool.has_room(Lane::Events), "the batch that is refused is the pause");
-    }
-    assert!(overfull > 0, "no size at which a header exceeds the limit");
-}
-
-#[test]
 fn a_full_quarantine_stops_only_rejected_bytes() {
     let mut rig = Rig::new();
     rig.options.max_spool_size = 10 * 1024;

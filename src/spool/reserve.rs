@@ -222,10 +222,12 @@ impl Spool {
                 self.resume(lane);
             }
         }
-        match &paused.all {
-            None => self.watch_disk(),
-            Some(pause) if self.may_resume(pause.cause) => self.resume(Lane::Events),
-            Some(_) => {}
+        match (&paused.all, self.limit_met(Lane::Events, 0)) {
+            // The last batch went beyond the limit and nobody has come with another since.
+            (None, Some(cause)) => self.pause_for_limit(Lane::Events, cause),
+            (None, None) => self.watch_disk(),
+            (Some(pause), _) if self.may_resume(pause.cause) => self.resume(Lane::Events),
+            (Some(_), _) => {}
         }
     }
 
