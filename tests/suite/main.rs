@@ -9,7 +9,8 @@
 //! | [`settings`] | wrong settings and unusable surroundings: message and exit code |
 //! | [`uploads`] | the uploads alone against a real store that fails in every way |
 //! | [`ops`] | the operator's commands: what they say and what they leave behind |
-//! | [`watch`] | what /readyz, status and check say in each trouble; silence, histograms, log objects, no secrets |
+//! | [`watch`] | what /readyz, status and check say in each trouble; silence, histograms, log objects |
+//! | [`marks`] | no personal data and no secret in anything that is said |
 //! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
 //!
 //! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
@@ -32,6 +33,7 @@ mod arrows;
 mod delivery;
 mod faults;
 mod harness;
+mod marks;
 mod ops;
 mod settings;
 mod uploads;
