@@ -123,7 +123,7 @@ const CASES: [Case; 9] = [
         settings: &[("MAX_SPOOL_SIZE", "2MiB"), ("MAX_FILE_SIZE", "1MiB")],
         bring_about: |store, site| {
             store.go_away();
-            flood(site);
+            drop(flood(site));
         },
     },
     Case {
@@ -137,7 +137,7 @@ const CASES: [Case; 9] = [
             store.fault(
                 Rule::always(Fault::Slow(Duration::from_secs(600))).puts().at("xml-events/"),
             );
-            flood(site);
+            drop(flood(site));
         },
     },
     Case {
@@ -159,13 +159,34 @@ const CASES: [Case; 9] = [
 ];
 
 /// Sends until the program reads no more.
-fn flood(site: &Watched) {
+fn flood(site: &Watched) -> TcpStream {
     let mut stream = TcpStream::connect(site.site.address()).unwrap();
     stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
     let event = format!("<EVENT><cn>{}</cn></EVENT>\n", "7".repeat(5000));
     wait_until("reading is stopped", || {
         let _ = stream.write_all(event.repeat(50).as_bytes());
         site.get("/readyz").0 == 503
+    });
+    stream
+}
+
+#[test]
+fn a_spool_that_the_last_batch_overfilled_says_so_and_reads_on_by_itself() {
+    let store = Store::start();
+    store.go_away();
+    let mut watched = Watched::new(&store);
+    watched.site.set("MAX_SPOOL_SIZE", "2MiB").set("MAX_FILE_SIZE", "1MiB");
+    let daemon = watched.site.start();
+    let mut stream = flood(&watched);
+    daemon.wait_for("reading is stopped");
+    store.heal();
+    wait_until("it is ready again", || watched.get("/readyz").0 == 200);
+    stream.set_write_timeout(None).unwrap();
+    // The flood may have ended in the middle of an event, which this one cuts off.
+    stream.write_all(b"<EVENT><cn>afterwards</cn></EVENT>\n").unwrap();
+    wait_until("the same connection's next event is stored", || {
+        let objects = store.objects("xml-events/");
+        objects.iter().any(|o| String::from_utf8_lossy(&o.bytes).contains("afterwards"))
     });
 }
 
@@ -430,4 +451,21 @@ fn check_is_right_about_a_clock_that_is_a_little_off() {
         |line: &str| (119..=121).any(|s| line.contains(&format!("{s} s behind the store's")));
     let line = ended.output.lines().find(|line| line.starts_with("✗ clock")).unwrap();
     assert!(is_close(line), "{line}");
+}
+
+#[test]
+fn at_the_end_a_full_spool_is_not_read_into() {
+    let store = Store::start();
+    store.go_away();
+    let mut watched = Watched::new(&store);
+    watched.site.set("MAX_SPOOL_SIZE", "2MiB").set("MAX_FILE_SIZE", "1MiB");
+    watched.site.set("SHUTDOWN_TIMEOUT", "1s");
+    let daemon = watched.site.start();
+    let mut stream = flood(&watched);
+    // Fills the sockets' buffers: there would be enough to read.
+    while stream.write_all(&[b' '; 65_536]).is_ok() {}
+    let ended = daemon.terminate();
+    assert_eq!(ended.code(), Some(0), "{}", ended.log);
+    let lost = ended.log.matches("what was read last is lost").count();
+    assert!(lost <= 1, "only the batch in hand:\n{}", ended.log);
 }
