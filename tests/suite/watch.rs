@@ -463,7 +463,8 @@ fn at_the_end_a_full_spool_is_not_read_into() {
     let daemon = watched.site.start();
     let mut stream = flood(&watched);
     // Fills the sockets' buffers: there would be enough to read.
-    while stream.write_all(&[b' '; 65_536]).is_ok() {}
+    let events = "<EVENT><cn>1</cn></EVENT>\n".repeat(10_000);
+    while stream.write_all(events.as_bytes()).is_ok() {}
     let ended = daemon.terminate();
     assert_eq!(ended.code(), Some(0), "{}", ended.log);
     let lost = ended.log.matches("what was read last is lost").count();
