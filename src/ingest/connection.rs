@@ -163,7 +163,8 @@ impl<S: AsyncRead + Unpin> Connection<S> {
     /// After the order to stop: what is in the socket is still taken, for at most a second.
     async fn read_until_empty(&mut self, stop: &mut watch::Receiver<bool>) -> End {
         let deadline = Instant::now() + LAST_READS;
-        while Instant::now() < deadline {
+        // What finds no room is left to the sender's kernel, not read and lost here.
+        while Instant::now() < deadline && self.house.spool.has_room(Lane::Events) {
             match poll_fn(|cx| Poll::Ready(self.poll_step(cx))).await {
                 Poll::Ready(Step::Read) => tokio::task::yield_now().await,
                 Poll::Ready(Step::NoRoom(sorted)) => self.append_later(sorted, stop).await,

@@ -12,10 +12,11 @@
 //! | [`ops`] | the operator's commands: what they say and what they leave behind |
 //! | [`network`] | TLS, the rate limit and the admin listener over real sockets |
 //! | [`hostile_clients`] | clients that misbehave: the others do not notice, memory keeps its bound |
-//! | [`watch`] | what /readyz, status and check say in each trouble; silence, histograms, log objects, no secrets |
 //! | [`stored`] | `inspect` and `replay` on what is in a store |
 //! | [`migration`] | the Python script's settings and leftover file |
 //! | [`reference`](mod@reference) | the field reference for people is the list in the code |
+//! | [`watch`] | what /readyz, status and check say in each trouble; silence, histograms, log objects |
+//! | [`marks`] | no personal data and no secret in anything that is said |
 //! | [`faults`] | the drills: nothing lost, nothing doubled, whatever breaks |
 //!
 //! Random choices follow `DRILL_SEED`; a test that draws any prints the seed it used.
@@ -40,6 +41,7 @@ mod faults;
 mod harness;
 mod hostile;
 mod hostile_clients;
+mod marks;
 mod migration;
 mod network;
 mod ops;

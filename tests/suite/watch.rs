@@ -5,7 +5,7 @@
 
 use crate::support::appliance::{Factory, push, seed};
 use crate::support::process::{Ended, PATIENCE, Site, SmallDisk, wait_until};
-use crate::support::store::{Fault, Rule, Store, reserve_port};
+use crate::support::store::{ACCESS_KEY, Fault, Rule, SECRET_KEY, Store, reserve_port};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -123,7 +123,7 @@ const CASES: [Case; 9] = [
         settings: &[("MAX_SPOOL_SIZE", "2MiB"), ("MAX_FILE_SIZE", "1MiB")],
         bring_about: |store, site| {
             store.go_away();
-            flood(site);
+            drop(flood(site));
         },
     },
     Case {
@@ -137,7 +137,7 @@ const CASES: [Case; 9] = [
             store.fault(
                 Rule::always(Fault::Slow(Duration::from_secs(600))).puts().at("xml-events/"),
             );
-            flood(site);
+            drop(flood(site));
         },
     },
     Case {
@@ -159,13 +159,34 @@ const CASES: [Case; 9] = [
 ];
 
 /// Sends until the program reads no more.
-fn flood(site: &Watched) {
+fn flood(site: &Watched) -> TcpStream {
     let mut stream = TcpStream::connect(site.site.address()).unwrap();
     stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
     let event = format!("<EVENT><cn>{}</cn></EVENT>\n", "7".repeat(5000));
     wait_until("reading is stopped", || {
         let _ = stream.write_all(event.repeat(50).as_bytes());
         site.get("/readyz").0 == 503
+    });
+    stream
+}
+
+#[test]
+fn a_spool_that_the_last_batch_overfilled_says_so_and_reads_on_by_itself() {
+    let store = Store::start();
+    store.go_away();
+    let mut watched = Watched::new(&store);
+    watched.site.set("MAX_SPOOL_SIZE", "2MiB").set("MAX_FILE_SIZE", "1MiB");
+    let daemon = watched.site.start();
+    let mut stream = flood(&watched);
+    daemon.wait_for("reading is stopped");
+    store.heal();
+    wait_until("it is ready again", || watched.get("/readyz").0 == 200);
+    stream.set_write_timeout(None).unwrap();
+    // The flood may have ended in the middle of an event, which this one cuts off.
+    stream.write_all(b"<EVENT><cn>afterwards</cn></EVENT>\n").unwrap();
+    wait_until("the same connection's next event is stored", || {
+        let objects = store.objects("xml-events/");
+        objects.iter().any(|o| String::from_utf8_lossy(&o.bytes).contains("afterwards"))
     });
 }
 
@@ -374,4 +395,78 @@ fn warnings_and_errors_become_objects_once_and_never_feed_on_themselves() {
 fn open_records(site: &Site) -> usize {
     let open = site.spooled("logs", "open");
     open.iter().filter(|path| std::fs::metadata(path).is_ok_and(|facts| facts.len() > 0)).count()
+}
+
+#[test]
+fn check_says_which_place_the_keys_came_from_and_leaves_only_its_probe_behind() {
+    let store = Store::start();
+    let mut site = Site::new(&store);
+    site.set("AWS_ACCESS_KEY_ID", "").set("AWS_SECRET_ACCESS_KEY", "");
+    let (key, secret) = (ACCESS_KEY, SECRET_KEY);
+    std::fs::create_dir(site.path(".aws")).unwrap();
+    let script = site.path("keys.sh");
+    std::fs::write(
+        &script,
+        format!(
+            "echo '{{\"Version\":1,\"AccessKeyId\":\"{key}\",\"SecretAccessKey\":\"{secret}\"}}'\n"
+        ),
+    )
+    .unwrap();
+    let keys = |name: &str| {
+        format!("[{name}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n")
+    };
+    let process = format!("[helper]\ncredential_process = /bin/sh {}\n", script.display());
+    let text = keys("default") + &keys("site") + &process;
+    std::fs::write(site.path(".aws/credentials"), text).unwrap();
+    for (profile, words) in [
+        ("", "from profile \"default\" of the shared files"),
+        ("site", "from profile \"site\" of the shared files"),
+        ("helper", "from credential_process of profile \"helper\""),
+    ] {
+        site.set("AWS_PROFILE", profile);
+        let ended = site.run(&["check"]);
+        assert_eq!(ended.code(), Some(0), "{profile}: {}{}", ended.output, ended.log);
+        assert!(ended.output.contains(words), "{profile}: {}", ended.output);
+    }
+    site.set("AWS_PROFILE", "nowhere");
+    let ended = site.run(&["check"]);
+    assert_eq!(ended.code(), Some(1));
+    assert!(ended.output.contains("✗ credentials"), "{}", ended.output);
+    assert!(ended.output.contains("nowhere"), "the profile is named: {}", ended.output);
+    let keys: Vec<String> = store.objects("").into_iter().map(|object| object.key).collect();
+    assert_eq!(keys, ["xml-events-quarantine/check.probe"]);
+}
+
+#[test]
+fn check_is_right_about_a_clock_that_is_a_little_off() {
+    let store = Store::start();
+    let site = Site::new(&store);
+    let ended = site.run(&["check"]);
+    assert!(ended.output.contains("✓ clock            within 1 s of"), "{}", ended.output);
+    store.fault(Rule::always(Fault::ClockAhead(Duration::from_secs(120))));
+    let ended = site.run(&["check"]);
+    assert_eq!(ended.code(), Some(1), "{}", ended.output);
+    assert!(ended.output.contains("✓ put"), "the store still takes it: {}", ended.output);
+    let is_close =
+        |line: &str| (119..=121).any(|s| line.contains(&format!("{s} s behind the store's")));
+    let line = ended.output.lines().find(|line| line.starts_with("✗ clock")).unwrap();
+    assert!(is_close(line), "{line}");
+}
+
+#[test]
+fn at_the_end_a_full_spool_is_not_read_into() {
+    let store = Store::start();
+    store.go_away();
+    let mut watched = Watched::new(&store);
+    watched.site.set("MAX_SPOOL_SIZE", "2MiB").set("MAX_FILE_SIZE", "1MiB");
+    watched.site.set("SHUTDOWN_TIMEOUT", "1s");
+    let daemon = watched.site.start();
+    let mut stream = flood(&watched);
+    // Fills the sockets' buffers: there would be enough to read.
+    let events = "<EVENT><cn>1</cn></EVENT>\n".repeat(10_000);
+    while stream.write_all(events.as_bytes()).is_ok() {}
+    let ended = daemon.terminate();
+    assert_eq!(ended.code(), Some(0), "{}", ended.log);
+    let lost = ended.log.matches("what was read last is lost").count();
+    assert!(lost <= 1, "only the batch in hand:\n{}", ended.log);
 }

@@ -46,6 +46,8 @@ pub enum Fault {
     /// Takes the whole request, loses the connection, and stores this much later. Until then the
     /// key is not there (HEAD: 404), and a PUT to it meets 409.
     CommitLate(Duration),
+    /// Answers as it should, by a clock that is this far ahead of ours.
+    ClockAhead(Duration),
     /// Waits this long before it does what was asked.
     Slow(Duration),
     /// Reads bodies at this many bytes a second.

@@ -139,7 +139,7 @@ impl Shared {
         if let Some((status, code, text)) = fault.as_ref().and_then(Fault::answer) {
             let mut answer = refusal(status, code, text, &asked.method);
             if fault == Some(Fault::ClockSkew) {
-                answer.headers_mut().insert("date", in_an_hour());
+                answer.headers_mut().insert("date", date_in(Duration::from_secs(3600)));
             }
             return Ok(answer);
         }
@@ -167,6 +167,11 @@ impl Shared {
             Some(Fault::Slow(delay)) => {
                 tokio::time::sleep(delay).await;
                 Ok(self.store(asked, Quirk::default()).await)
+            }
+            Some(Fault::ClockAhead(by)) => {
+                let mut response = self.store(asked, Quirk::default()).await;
+                response.headers_mut().insert("date", date_in(by));
+                Ok(response)
             }
             Some(Fault::NoETag) => {
                 let mut response = self.store(asked, Quirk::default()).await;
@@ -268,9 +273,9 @@ fn half(mut socket: &TcpStream) {
     drop(said);
 }
 
-/// The time by a clock that is an hour ahead.
-fn in_an_hour() -> hyper::header::HeaderValue {
-    let then = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+/// The time by a clock that is so far ahead.
+fn date_in(time: Duration) -> hyper::header::HeaderValue {
+    let then = jiff::Timestamp::now() + time;
     then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string().parse().unwrap()
 }
 
