@@ -135,6 +135,7 @@ impl Spool {
         self.pause(lane, cause, format!(
             "{doing} ({share} bytes): reading goes on by itself below 90 %, when the object store has taken what waits"
         ));
+        Err(cause)
     }
 
     fn share(&self, cause: Blocked) -> (u64, &'static str) {
@@ -222,12 +223,12 @@ impl Spool {
                 self.resume(lane);
             }
         }
-        match (&paused.all, self.limit_met(Lane::Events, 0)) {
-            // The last batch went beyond the limit and nobody has come with another since.
-            (None, Some(cause)) => self.pause_for_limit(Lane::Events, cause),
-            (None, None) => self.watch_disk(),
-            (Some(pause), _) if self.may_resume(pause.cause) => self.resume(Lane::Events),
-            (Some(_), _) => {}
+        match &paused.all {
+            // The last batch may have gone beyond the limit, and nobody has come with another since.
+            None if self.keep_limits(Lane::Events, 0).is_err() => {}
+            None => self.watch_disk(),
+            Some(pause) if self.may_resume(pause.cause) => self.resume(Lane::Events),
+            Some(_) => {}
         }
     }
 
