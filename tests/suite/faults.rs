@@ -10,6 +10,6 @@
 
 mod disk;
 mod neighbours;
-mod parts;
+pub mod parts;
 mod program;
 mod store;

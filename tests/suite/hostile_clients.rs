@@ -13,7 +13,7 @@
 //! Honest senders and attackers have addresses of their own (127.0.1.x, 127.0.66.x), because the
 //! limits are per address.
 
-use crate::faults::drain_and_check;
+use crate::faults::parts::drain_and_check;
 use crate::support::appliance::{Factory, Session, seed};
 use crate::support::check::Rules;
 use crate::support::pages::{get, metric};

@@ -1,7 +1,7 @@
 //! The secured network over real sockets: TLS, mutual TLS, certificates replaced while the program
 //! runs, TLS misused, the rate limit, the admin listener, and what is wrong with all of it at start.
 
-use crate::faults::drain_and_check;
+use crate::faults::parts::drain_and_check;
 use crate::support::appliance::{Factory, push, seed};
 use crate::support::check::Rules;
 use crate::support::pages::{self, ask, get, metric};
