@@ -8,22 +8,22 @@
 //! Every decision hangs on positions in the stream, never on where a buffer ends: that is what
 //! makes the result the same however the bytes were cut.
 
-use crate::event::{Fault, Reason, Repair};
-use crate::ingest::encoding::{Charset, utf16_length};
+mod judge;
+mod run;
+
+use crate::event::{Fault, Reason};
+use crate::ingest::encoding::Charset;
 use crate::ingest::flat::{Names, flat};
 use crate::ingest::framer::{
-    LOOKAHEAD, Open, Reach, Section, Start, Token, Unclosed, find_close, find_start,
-    holds_event_start, lost_its_end, token,
+    LOOKAHEAD, Open, Reach, Section, Start, Token, Unclosed, find_close, find_start, lost_its_end,
+    token,
 };
 use crate::ingest::outside::{
     Doctype, DoctypeReach, Tag, TagReach, declaration, next_markup, skippable,
 };
-use crate::ingest::repair::{Mended, mend};
-use crate::ingest::sieve::{Event, OnMalformed, Options, Outlet};
-use crate::ingest::validator::validate;
-use crate::quarantine::{Part, Piece};
+use crate::ingest::sieve::{Options, Outlet};
+use crate::quarantine::Piece;
 use memchr::memmem;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// One stream's place in the rules.
@@ -374,172 +374,6 @@ impl Flow {
             }
             _ => self.too_large(bytes, out),
         }
-    }
-
-    /// A whole frame: an event, or a rejection.
-    fn judge<O: Outlet + ?Sized>(&mut self, bytes: &[u8], end: usize, out: &mut O) -> Step {
-        let frame = bytes.get(self.held..end).unwrap_or_default();
-        let fault = match self.check(frame) {
-            Ok(text) => return self.accept(bytes, end, text.as_bytes(), out),
-            Err(fault) => fault,
-        };
-        if self.part.is_none() && self.holds_further_start(frame) {
-            return self.divide(bytes, end, None, out);
-        }
-        match self.mend(frame) {
-            Some(mended) => self.accept_mended(bytes, end, &mended, fault, out),
-            None => self.reject(bytes, end, fault, None, out),
-        }
-    }
-
-    fn holds_further_start(&self, frame: &[u8]) -> bool {
-        let behind = frame.get(1..).unwrap_or_default();
-        holds_event_start(behind, self.options.element.as_bytes())
-    }
-
-    fn check<'a>(&self, frame: &'a [u8]) -> Result<Cow<'a, str>, Fault> {
-        let text = self.charset.decode(frame)?;
-        if text.len() > self.options.max_message_size {
-            return Err(fault(Reason::TooLarge, "larger than MAX_MESSAGE_SIZE once it is UTF-8"));
-        }
-        validate(&text, self.options.element.as_str()).map(|()| text)
-    }
-
-    fn mend(&self, frame: &[u8]) -> Option<Mended> {
-        if self.options.on_malformed == OnMalformed::Quarantine {
-            return None;
-        }
-        let element = self.options.element.as_str();
-        let mended = match self.charset.decode(frame) {
-            Ok(text) => mend(text.as_bytes(), element, false),
-            Err(_) if self.charset.mendable() => mend(frame, element, true),
-            Err(_) => None,
-        }?;
-        let fits = mended.text.len() <= self.options.max_message_size;
-        (fits && validate(&mended.text, element).is_ok()).then_some(mended)
-    }
-
-    fn accept<O: Outlet + ?Sized>(
-        &mut self,
-        bytes: &[u8],
-        end: usize,
-        event: &[u8],
-        out: &mut O,
-    ) -> Step {
-        self.flush(bytes, out);
-        let length = self.stream_length(bytes.get(self.held..end).unwrap_or_default());
-        let rescued = self.part.is_some() || self.held < self.rescued_until;
-        out.event(Event { bytes: event, position: self.position, length, rescued });
-        self.advance(end, length)
-    }
-
-    fn accept_mended<O: Outlet + ?Sized>(
-        &mut self,
-        bytes: &[u8],
-        end: usize,
-        mended: &Mended,
-        fault: Fault,
-        out: &mut O,
-    ) -> Step {
-        self.flush(bytes, out);
-        let position = self.position;
-        let raw = bytes.get(self.held..end).unwrap_or_default();
-        self.accept(bytes, end, mended.text.as_bytes(), out);
-        let repaired: &[Repair] = &mended.rules;
-        out.reject(Piece { raw, fault, position, repaired, part: None });
-        Step::On
-    }
-
-    /// Hands out `held..end` as a piece of its own.
-    pub(super) fn reject<O: Outlet + ?Sized>(
-        &mut self,
-        bytes: &[u8],
-        end: usize,
-        fault: Fault,
-        part: Option<Part>,
-        out: &mut O,
-    ) -> Step {
-        self.flush(bytes, out);
-        let raw = bytes.get(self.held..end).unwrap_or_default();
-        out.reject(Piece { raw, fault, position: self.position, repaired: &[], part });
-        self.advance(end, self.stream_length(raw))
-    }
-
-    fn advance(&mut self, end: usize, length: u64) -> Step {
-        self.position += length;
-        self.done = end;
-        self.held = end;
-        self.state = State::Between;
-        Step::On
-    }
-
-    fn skip<O: Outlet + ?Sized>(&mut self, bytes: &[u8], end: usize, out: &mut O) -> Step {
-        if self.run.is_some() {
-            self.flush(bytes, out);
-        }
-        self.held = end;
-        self.state = State::Between;
-        Step::On
-    }
-
-    /// Adds `held..to` to the rejected run as a whole, or begins a new run with it.
-    fn join<O: Outlet + ?Sized>(
-        &mut self,
-        bytes: &[u8],
-        to: usize,
-        fault: Fault,
-        out: &mut O,
-    ) -> Step {
-        if self.run.is_none() || to - self.done > self.options.max_message_size {
-            self.flush(bytes, out);
-            self.run = Some(fault);
-        }
-        self.held = to;
-        self.state = State::Between;
-        if to - self.done >= self.options.max_message_size {
-            self.flush(bytes, out);
-        }
-        Step::On
-    }
-
-    /// Adds bytes from `held` up to `to` to the rejected run, as many as fit.
-    fn garbage<O: Outlet + ?Sized>(&mut self, bytes: &[u8], to: usize, out: &mut O) -> Step {
-        if self.run.is_none() {
-            self.flush(bytes, out);
-            self.run = Some(STRAY);
-        }
-        let bound = self.done + self.options.max_message_size.max(1);
-        self.held = to.min(bound);
-        self.state = State::Between;
-        if self.held == bound {
-            self.flush(bytes, out);
-        }
-        Step::On
-    }
-
-    /// Hands out `done..held`.
-    pub(super) fn flush<O: Outlet + ?Sized>(&mut self, bytes: &[u8], out: &mut O) {
-        let raw = bytes.get(self.done..self.held).unwrap_or_default();
-        let length = self.stream_length(raw);
-        match self.run.take() {
-            _ if raw.is_empty() => {}
-            None => out.skipped(length),
-            Some(fault) => {
-                out.reject(Piece {
-                    raw,
-                    fault,
-                    position: self.position,
-                    repaired: &[],
-                    part: None,
-                });
-            }
-        }
-        self.position += length;
-        self.done = self.held;
-    }
-
-    fn stream_length(&self, bytes: &[u8]) -> u64 {
-        if self.charset == Charset::Wide { utf16_length(bytes) } else { bytes.len() as u64 }
     }
 
     /// The next event start or declaration in `from..end`.

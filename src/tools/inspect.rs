@@ -226,7 +226,7 @@ impl View<'_> {
             table.finish(&mut *self.out)?;
         }
         let matching = self.matching;
-        let alone = matches!(self.args.paths.as_slice(), [path] if path == name);
+        let alone = matches!(self.args.paths.as_slice(), [path] if !path.ends_with('/'));
         match (self.args.count, alone) {
             (true, true) => writeln!(self.out, "{matching}"),
             (true, false) => writeln!(self.out, "{name}: {matching}"),

@@ -1,5 +1,7 @@
 //! The simulated appliance says what it sends: every good event is well-formed, every defect is one.
 
+mod counts;
+
 use super::*;
 use std::collections::HashSet;
 
