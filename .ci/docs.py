@@ -12,6 +12,7 @@ How a command is marked, in the info string of its fence (readers do not see it)
     ```sh eventually           is tried again until it does, for a minute at most
     ```sh background="TEXT"    keeps running; the story goes on when it has written TEXT. At the end
                                of the file it gets SIGTERM and must end with exit code 0
+    ```sh until="TEXT"         the same, but it gets SIGTERM as soon as it has written TEXT
     ```sh repository           is run in the root of the repository
     ```sh scratch              is run in a copy of the repository, with a git of its own
     ```sh not-run="REASON"     is not run; the reason is printed
@@ -304,9 +305,10 @@ class Story:
         return ran, skipped
 
     def obey(self, fence):
-        ready = fence.says("background")
+        ready = fence.says("background") or fence.says("until")
         if ready:
-            return self.begin(fence, ready)
+            started = self.begin(fence, ready)
+            return self.end(*self.background.pop()) and started if fence.says("until") else started
         deadline = time.monotonic() + MINUTE
         while True:
             code = self.once(fence)
@@ -351,6 +353,7 @@ class Story:
             code = "SIGKILL, a minute after SIGTERM"
         if code != 0:
             problem(fence.where, f"ended with {code}:\n{Path(log).read_text(errors='replace')}")
+        return code == 0
 
     def wait(self, log, text, process, limit=MINUTE):
         """What is in the log once `text` is, or when the process or our patience ends."""
@@ -363,8 +366,8 @@ class Story:
             time.sleep(0.05)
 
     def bash(self, fence, end):
-        begin = "" if fence.says("background") else f'. "{self.state}"\n'
-        if fence.says("background") and self.state.read_text():
+        begin = f'. "{self.state}"\n'
+        if not end:
             # Exports of the blocks before, and still one command, which bash then becomes.
             return ["bash", "-c", f'. "{self.state}"; exec bash -euo pipefail -c "$0"', fence.text()]
         return ["bash", "-euo", "pipefail", "-c", begin + fence.text() + end]
