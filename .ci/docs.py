@@ -209,7 +209,7 @@ def run(names):
     if not os.environ.get("DOCS_BUILT"):
         subprocess.run(build, cwd=ROOT, check=True)
     ran = skipped = 0
-    # Aside, because what is built from a scratch copy takes the place of what was built from here.
+    # Aside, so that nothing that a story builds takes their place.
     with tempfile.TemporaryDirectory(prefix="docs-bin-") as programs:
         for program in ("target/debug/" + BINARY, "target/debug/examples/store"):
             shutil.copy2(ROOT / program, programs)
@@ -235,7 +235,7 @@ def copy(folder):
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+            shutil.copy(ROOT / name, folder / name)  # with a new time, so that cargo builds it
     us = ["-c", "user.name=docs", "-c", "user.email=docs@localhost"]
     for step in (["init", "--quiet", "--initial-branch=main"], ["add", "--all"], [*us, "commit", "--quiet", "--message=as it is"]):
         subprocess.run(["git", *step], cwd=folder, check=True)
@@ -378,11 +378,12 @@ class Story:
         return ROOT if fence.says("repository") else self.here
 
     def scratch(self):
-        """A copy of the repository as it lies here, committed; what is built is shared with ours."""
+        """A copy of the repository as it lies here, committed. Its target folder is its own: cargo cannot
+        tell two copies of a package apart, and would take what was built from one for the other."""
         folder = Path(self.folder.name) / "scratch"
         if not folder.exists():
             copy(folder)
-            self.env["CARGO_TARGET_DIR"] = str(ROOT / "target")
+            self.env["CARGO_TARGET_DIR"] = str(ROOT / "target/scratch")
         return folder
 
     def logs(self):
