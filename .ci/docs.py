@@ -12,7 +12,9 @@ How a command is marked, in the info string of its fence (readers do not see it)
     ```sh eventually           is tried again until it does, for a minute at most
     ```sh background="TEXT"    keeps running; the story goes on when it has written TEXT. At the end
                                of the file it gets SIGTERM and must end with exit code 0
+    ```sh until="TEXT"         the same, but it gets SIGTERM as soon as it has written TEXT
     ```sh repository           is run in the root of the repository
+    ```sh scratch              is run in a copy of the repository, with a git of its own
     ```sh not-run="REASON"     is not run; the reason is printed
     ```env file="NAME"         the block (of any kind) is written to that file before the story goes on
     ```output                  lines that the command before it has written, in this order, among
@@ -39,7 +41,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = "xml-stream-aggregator"
-STORE = "target/debug/examples/store"
 COMMAND = re.compile(rf"^\s*(\$ )?([A-Z_]+=\S+ )*({BINARY}|cargo|docker|\.ci/|kubectl|printf|export) ?")
 PLACES = re.compile(r"^(src|tests|docs|deploy|examples|benches|fuzz|\.ci|\.github|\.kilocode)/[\w./-]*\w$")
 MINUTE, LONG = 60, 1800
@@ -208,14 +209,36 @@ def run(names):
     if not os.environ.get("DOCS_BUILT"):
         subprocess.run(build, cwd=ROOT, check=True)
     ran = skipped = 0
-    for path in documents():
-        fences = parse(path)[1]
-        strays(path, fences)
-        if (not asked or path in asked) and any(fence.kind() == "sh" for fence in fences):
-            with Story(name_of(path)) as story:
-                ran_here, skipped_here = story.tell(fences)
+    # Aside, so that nothing that a story builds takes their place.
+    with tempfile.TemporaryDirectory(prefix="docs-bin-") as programs:
+        for program in ("target/debug/" + BINARY, "target/debug/examples/store"):
+            shutil.copy2(ROOT / program, programs)
+        for path in documents():
+            ran_here, skipped_here = tell(path, not asked or path in asked, Path(programs))
             ran, skipped = ran + ran_here, skipped + skipped_here
     print(f"commands: {ran} blocks run, {skipped} not run for the reasons above")
+
+
+def tell(path, wanted, programs):
+    fences = parse(path)[1]
+    strays(path, fences)
+    if not wanted or not any(fence.kind() == "sh" for fence in fences):
+        return 0, 0
+    with Story(programs) as story:
+        return story.tell(fences)
+
+
+def copy(folder):
+    """The files of the repository, committed or about to be, as a repository of their own."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)  # with a new time, so that cargo builds it
+    us = ["-c", "user.name=docs", "-c", "user.email=docs@localhost"]
+    for step in (["init", "--quiet", "--initial-branch=main"], ["add", "--all"], [*us, "commit", "--quiet", "--message=as it is"]):
+        subprocess.run(["git", *step], cwd=folder, check=True)
 
 
 def strays(path, fences):
@@ -231,8 +254,8 @@ def strays(path, fences):
 class Story:
     """One file's commands, in one folder."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, programs):
+        self.programs = programs
         self.folder = tempfile.TemporaryDirectory(prefix="docs-")
         self.here = Path(self.folder.name) / "here"
         self.state = Path(self.folder.name) / "state"
@@ -246,10 +269,10 @@ class Story:
         self.state.write_text("")
         keys = {"AWS_ACCESS_KEY_ID": "AKIADOCS", "AWS_SECRET_ACCESS_KEY": "docs-secret"}
         kept = {name: os.environ[name] for name in ("HOME", "RUSTUP_HOME", "CARGO_HOME", "LANG") if name in os.environ}
-        path = f"{ROOT / 'target/debug'}:{os.environ['PATH']}"
+        path = f"{self.programs}:{os.environ['PATH']}"
         self.env = {**kept, **keys, "PATH": path, "NO_COLOR": "1", "CARGO_NET_OFFLINE": "true"}
         log = open(Path(self.folder.name) / "store", "w+b")
-        self.store = subprocess.Popen([ROOT / STORE, bucket.parent], env=self.env, stdout=log, stderr=subprocess.STDOUT)
+        self.store = subprocess.Popen([self.programs / "store", bucket.parent], env=self.env, stdout=log, stderr=subprocess.STDOUT)
         self.env["AWS_ENDPOINT_URL"] = self.wait(log.name, "http://", self.store).split()[-1]
         return self
 
@@ -282,9 +305,10 @@ class Story:
         return ran, skipped
 
     def obey(self, fence):
-        ready = fence.says("background")
+        ready = fence.says("background") or fence.says("until")
         if ready:
-            return self.begin(fence, ready)
+            started = self.begin(fence, ready)
+            return self.end(*self.background.pop()) and started if fence.says("until") else started
         deadline = time.monotonic() + MINUTE
         while True:
             code = self.once(fence)
@@ -329,6 +353,7 @@ class Story:
             code = "SIGKILL, a minute after SIGTERM"
         if code != 0:
             problem(fence.where, f"ended with {code}:\n{Path(log).read_text(errors='replace')}")
+        return code == 0
 
     def wait(self, log, text, process, limit=MINUTE):
         """What is in the log once `text` is, or when the process or our patience ends."""
@@ -341,14 +366,25 @@ class Story:
             time.sleep(0.05)
 
     def bash(self, fence, end):
-        begin = "" if fence.says("background") else f'. "{self.state}"\n'
-        if fence.says("background") and self.state.read_text():
+        begin = f'. "{self.state}"\n'
+        if not end:
             # Exports of the blocks before, and still one command, which bash then becomes.
             return ["bash", "-c", f'. "{self.state}"; exec bash -euo pipefail -c "$0"', fence.text()]
         return ["bash", "-euo", "pipefail", "-c", begin + fence.text() + end]
 
     def where(self, fence):
+        if fence.says("scratch"):
+            return self.scratch()
         return ROOT if fence.says("repository") else self.here
+
+    def scratch(self):
+        """A copy of the repository as it lies here, committed. Its target folder is its own: cargo cannot
+        tell two copies of a package apart, and would take what was built from one for the other."""
+        folder = Path(self.folder.name) / "scratch"
+        if not folder.exists():
+            copy(folder)
+            self.env["CARGO_TARGET_DIR"] = str(ROOT / "target/scratch")
+        return folder
 
     def logs(self):
         tails = (Path(log).read_text(errors="replace")[-2000:] for _, _, log in self.background)

@@ -26,6 +26,7 @@ FAULTS = [
     ("an output that does not come", QUICK, "<cn>1</cn><plasectrxEventname>Local grant</plasectrxEventname></EVENT>\n</EVENTS>",
      "<cn>2</cn></EVENT>\n</EVENTS>", ["run", QUICK], "is not in what the command wrote"),
     ("a program that does not start", QUICK, "--rotation-interval 5s", "--rotation-interval often", ["run", QUICK], "never wrote"),
+    ("a patch that does not fit", "docs/changes/rotate-every-minute.patch", '"3600"', '"3601"', ["run", "CONTRIBUTING.md"], "patch does not apply"),
     ("a command nobody runs", "docs/operations.md", "# Operations\n", "# Operations\n\n    xml-stream-aggregator check\n", ["run", "none"], "indented command"),
     ("a command in an unmarked fence", "docs/operations.md", "# Operations\n", "# Operations\n\n```\ncargo tset\n```\n", ["run", "none"], "not marked `sh`"),
 ]

@@ -4,8 +4,8 @@
 //! it is ended. Keys: `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` of its own environment. A bucket
 //! is a folder that exists. Not for anything that must last.
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
@@ -25,7 +25,7 @@ async fn main() -> anyhow::Result<()> {
         let service = service.clone();
         // A client that goes away in the middle concerns only its own connection.
         tokio::spawn(async move {
-            Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await
+            http1::Builder::new().serve_connection(TokioIo::new(socket), service).await
         });
     }
 }

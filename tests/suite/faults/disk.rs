@@ -32,6 +32,7 @@ fn a_full_spool_stops_the_reading_and_goes_on_by_itself() {
 
 /// Mounts a disk of 24 MiB, which needs root.
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "mounts a small disk: Linux only")]
 fn a_full_disk_stops_the_reading_and_goes_on_by_itself() {
     let (store, seed) = (Store::start(), seed());
     store.go_away();
@@ -55,6 +56,7 @@ fn a_full_disk_stops_the_reading_and_goes_on_by_itself() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "mounts a small disk: Linux only")]
 fn killed_with_a_full_disk_and_started_again() {
     let (store, seed) = (Store::start(), seed());
     store.go_away();

@@ -392,6 +392,7 @@ impl Line {
 
 /// Bytes of a loopback connection that its reader has not taken: what lies in the sender's queue
 /// and in the reader's. None: there is no such connection.
+#[cfg(target_os = "linux")]
 fn unread(listener: u16, sender: u16) -> Option<u64> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let queue = |from: u16, to: u16, which: usize| {
@@ -404,4 +405,22 @@ fn unread(listener: u16, sender: u16) -> Option<u64> {
         u64::from_str_radix([sending, receiving][which], 16).ok()
     };
     Some(queue(sender, listener, 0)? + queue(listener, sender, 1)?)
+}
+
+/// The same where there is no `/proc`: `netstat` has both queues, and the port behind the last dot.
+#[cfg(not(target_os = "linux"))]
+fn unread(listener: u16, sender: u16) -> Option<u64> {
+    let asked = std::process::Command::new("netstat").args(["-an", "-p", "tcp"]).output().unwrap();
+    let table = String::from_utf8(asked.stdout).unwrap();
+    let queue = |from: u16, to: u16, which: usize| {
+        let row =
+            table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|f| {
+                let is_port = |at: usize, port: u16| {
+                    f.get(at).is_some_and(|address| address.ends_with(&format!(".{port}")))
+                };
+                is_port(3, from) && is_port(4, to)
+            })?;
+        row[which].parse::<u64>().ok()
+    };
+    Some(queue(sender, listener, 2)? + queue(listener, sender, 1)?)
 }

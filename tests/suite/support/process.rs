@@ -5,10 +5,8 @@
 //! waiting for a condition, with a deadline that fails the test and shows the log.
 
 use super::store::{self, Store};
-use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
-use std::ffi::CString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -151,18 +149,38 @@ impl SmallDisk {
     /// Needs root.
     pub fn mount(folder: &Path, mebibytes: u32) -> Self {
         std::fs::create_dir_all(folder).unwrap();
-        let size = CString::new(format!("size={mebibytes}m")).unwrap();
-        rustix::mount::mount("tmpfs", folder, "tmpfs", MountFlags::empty(), size.as_c_str())
-            .expect("mounting a small disk needs root; leave these out with --skip full_disk");
+        mount(folder, mebibytes);
         Self(folder.to_owned())
     }
 }
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let _ = rustix::mount::unmount(&self.0, UnmountFlags::DETACH);
+        unmount(&self.0);
     }
 }
+
+#[cfg(target_os = "linux")]
+fn mount(folder: &Path, mebibytes: u32) {
+    let size = std::ffi::CString::new(format!("size={mebibytes}m")).unwrap();
+    let flags = rustix::mount::MountFlags::empty();
+    rustix::mount::mount("tmpfs", folder, "tmpfs", flags, size.as_c_str())
+        .expect("mounting a small disk needs root; leave these out with --skip full_disk");
+}
+
+#[cfg(target_os = "linux")]
+fn unmount(folder: &Path) {
+    let _ = rustix::mount::unmount(folder, rustix::mount::UnmountFlags::DETACH);
+}
+
+/// The tests that mount are ignored there, with the reason.
+#[cfg(not(target_os = "linux"))]
+fn mount(_: &Path, _: u32) {
+    panic!("a small disk is mounted on Linux only");
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unmount(_: &Path) {}
 
 /// How a process ended.
 #[derive(Debug)]
@@ -287,10 +305,7 @@ impl Daemon {
 
     /// Peak resident memory in bytes (`VmHWM`).
     pub fn peak_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        kib * 1024
+        peak_kib(self.id()) * 1024
     }
 }
 
@@ -313,4 +328,18 @@ fn collect(from: impl std::io::Read + Send + 'static, to: Lines) -> std::thread:
             text.push('\n');
         }
     })
+}
+
+#[cfg(target_os = "linux")]
+fn peak_kib(process: impl std::fmt::Display) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Without `/proc`: what is resident now, which is less strict than the peak.
+#[cfg(not(target_os = "linux"))]
+fn peak_kib(process: impl std::fmt::Display) -> u64 {
+    let asked = Command::new("ps").args(["-o", "rss=", "-p", &process.to_string()]).output();
+    String::from_utf8(asked.unwrap().stdout).unwrap().trim().parse().unwrap()
 }
