@@ -3,7 +3,7 @@
 //! A peer has `RATE_LIMIT_MAX_EVENTS` in hand and gets as many back per `RATE_LIMIT_WINDOW`. Events
 //! and rejected pieces count alike, all connections of a peer together, also across reconnects. One
 //! read may overdraw; the peer then waits until that is paid off, and TCP holds it back meanwhile.
-//! What is remembered of a peer is one point in time, of at most [`MOST_PEERS`] peers: the one that
+//! What is remembered of a peer is one point in time, of at most `MOST_PEERS` peers: the one that
 //! owes least is forgotten first. Datagrams cannot be held back and are not slowed.
 
 use super::House;
