@@ -3,7 +3,7 @@
 //! The modules sort in the order in which an event meets them; `ARCHITECTURE.md` has the path,
 //! the promise and the glossary. Arrows point one way:
 //! `daemon → config → (ingest → quarantine → spool), (upload → spool) → event, base`.
-//! `tests/arrows.rs` keeps them.
+//! `tests/suite/arrows.rs` keeps them.
 
 pub mod base;
 pub mod event;

@@ -15,9 +15,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use xml_stream_aggregator::spool::Lane;
 use xml_stream_aggregator::spool::manifest::Form;
+use xml_stream_aggregator::upload::plan::{Kind, Prefixes};
 use xml_stream_aggregator::upload::status::Mood;
 use xml_stream_aggregator::upload::{
-    Destination, DestinationOptions, Landed, Options, Pace, Uploader,
+    Destination, DestinationOptions, Landed, Options, Pace, StoreOptions, Uploader,
 };
 
 const XML: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<EVENTS>\n<EVENT/>\n</EVENTS>\n";
@@ -30,12 +31,29 @@ fn quick() -> Pace {
 }
 
 fn s3(store: &Store, prefix: &str) -> DestinationOptions {
-    let mut options = DestinationOptions::bucket(BUCKET, prefix);
-    options.aws.endpoint = Some(store.url());
-    options.aws.access_key_id = Some(ACCESS_KEY.into());
-    options.aws.secret_access_key = Some(SECRET_KEY.to_owned().into());
-    options.aws.secrets_dir = "/nowhere".into();
+    let mut options = below(Kind::S3, BUCKET, prefix);
+    let aws = &mut options.store.aws;
+    aws.endpoint = Some(store.url());
+    aws.access_key_id = Some(ACCESS_KEY.into());
+    aws.secret_access_key = Some(SECRET_KEY.to_owned().into());
+    aws.secrets_dir = "/nowhere".into();
     options
+}
+
+fn in_folder(path: &Path) -> DestinationOptions {
+    below(Kind::Folder, "", &format!("{}/", path.to_str().unwrap().trim_start_matches('/')))
+}
+
+/// Four prefixes side by side, as the settings derive them.
+fn below(kind: Kind, bucket: &str, events: &str) -> DestinationOptions {
+    let beside = |what| format!("{}-{what}/", events.trim_end_matches('/'));
+    let prefixes = Prefixes {
+        events: events.into(),
+        quarantine: beside("quarantine"),
+        logs: beside("logs"),
+        manifests: beside("manifests"),
+    };
+    DestinationOptions { store: StoreOptions::new(kind, bucket), prefixes }
 }
 
 /// A running uploader.
@@ -621,7 +639,7 @@ fn a_folder_gets_whole_files_with_siblings_for_the_rest() {
         shelf.seal(Lane::Events, 1, XML);
         shelf.seal(Lane::Quarantine, 1, b"{}\n");
         let folder = dir.path().join(name);
-        let mut house = House::open(&shelf, DestinationOptions::new(folder.to_str().unwrap()));
+        let mut house = House::open(&shelf, in_folder(&folder));
         let landed = [house.next_landed(), house.next_landed()];
         house.drained();
         let file = folder.join("20260301_040507.xml");
@@ -637,7 +655,7 @@ fn a_folder_gets_whole_files_with_siblings_for_the_rest() {
 fn a_folders_own_file_is_known_again_and_a_strangers_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("out");
-    let options = || DestinationOptions::new(folder.to_str().unwrap());
+    let options = || in_folder(&folder);
     let shelf = Shelf::new("a");
     shelf.failing.lock().unwrap().extend(["retire"; 1000]);
     shelf.seal(Lane::Events, 1, XML);
@@ -668,7 +686,7 @@ fn a_folder_that_cannot_be_written_is_said_and_healed() {
     std::fs::write(&in_the_way, b"a file").unwrap();
     let shelf = Shelf::new("a");
     shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, DestinationOptions::new(in_the_way.to_str().unwrap()));
+    let house = House::open(&shelf, in_folder(&in_the_way));
     until("refused", || house.uploader.status().lanes[0].mood == Mood::Refusing);
     let words = house.uploader.status().last_error.unwrap();
     assert!(words.contains("correct DESTINATION"), "{words}");

@@ -7,8 +7,7 @@ use object_store::memory::InMemory;
 use std::sync::Arc;
 
 fn place() -> Place {
-    let options = DestinationOptions::bucket("bucket", "events/");
-    let destination = Destination::on(Arc::new(InMemory::new()), options).unwrap();
+    let destination = Destination::on(Arc::new(InMemory::new()), DestinationOptions::fixture());
     destination.place(crate::spool::Lane::Events).clone()
 }
 
