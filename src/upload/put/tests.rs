@@ -1,9 +1,11 @@
 //! Whose object is it? Words for each refusal; attributes are compared, never guessed.
 
 use super::*;
+use crate::upload::answer::Answer;
 use crate::upload::{Destination, DestinationOptions};
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
+use std::io;
 use std::sync::Arc;
 
 fn place() -> Place {
