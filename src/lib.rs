@@ -2,7 +2,8 @@
 //!
 //! The modules sort in the order in which an event meets them; `ARCHITECTURE.md` has the path,
 //! the promise and the glossary. Arrows point one way:
-//! `daemon → config → (ingest → quarantine → spool), (upload → spool) → event, base`.
+//! `tools → daemon → config → (ingest → quarantine → spool), (upload → spool), (admin → spool) →
+//! event, base`.
 //! `tests/suite/arrows.rs` keeps them.
 
 pub mod base;
