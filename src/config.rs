@@ -22,6 +22,7 @@ mod network;
 mod reader;
 mod storage;
 
+pub use aws::endpoint;
 pub use env::Env;
 pub use problem::{Problem, Problems, Warning};
 pub use settings::Settings;

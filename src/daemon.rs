@@ -124,13 +124,13 @@ impl Daemon {
     pub async fn start(settings: Settings) -> Result<Running, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let metrics = facts::recorder();
-        let destination = Destination::new(options::destination(&settings)).map_err(refused)?;
+        let destination = Destination::new(options::destination(&settings))
+            .map_err(|problem| StartError::Destination(problem.to_string()))?;
         let mut intake = options::ingest(&settings)?;
         let (listener, listen_addr) = listen(&settings).await?;
         let udp = udp(&settings).await?;
         let admin = admin_listener(&settings).await?;
         let spool = Spool::open(options::spool(&settings), Arc::new(OsDisk), Arc::clone(&clock))?;
-        destination.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
 
         let (stop, stopping) = channel::channel(false);
         intake.silence = options::silence(&settings)
@@ -303,12 +303,6 @@ async fn wait(signals: &mut Signals, mut running: Running) -> (u8, &'static str,
 fn refuse(error: &StartError) -> u8 {
     eprintln!("error: {error}");
     error.exit_code()
-}
-
-fn refused(problems: Vec<crate::upload::plan::Problem>) -> StartError {
-    let lines: Vec<String> =
-        problems.iter().map(|p| format!("{} {}", p.variable, p.message)).collect();
-    StartError::Destination(lines.join("\n"))
 }
 
 async fn listen(settings: &Settings) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -2,8 +2,9 @@
 //!
 //! The modules sort in the order in which an event meets them; `ARCHITECTURE.md` has the path,
 //! the promise and the glossary. Arrows point one way:
-//! `daemon → config → (ingest → quarantine → spool), (upload → spool) → event, base`.
-//! `tests/arrows.rs` keeps them.
+//! `tools → daemon → config → (ingest → quarantine → spool), (upload → spool), (admin → spool) →
+//! event, base`.
+//! `tests/suite/arrows.rs` keeps them.
 
 pub mod base;
 pub mod event;

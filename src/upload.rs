@@ -24,6 +24,7 @@ pub mod record;
 pub mod retire;
 pub mod run;
 pub mod status;
+pub mod url;
 
 use crate::base::disk::DiskReader;
 use crate::spool::Lane;
@@ -33,7 +34,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use destination::Destination;
-pub use plan::{AwsOptions, DestinationOptions};
+pub use plan::{AwsOptions, DestinationOptions, StoreOptions};
 pub use run::Uploader;
 pub use status::{Landed, UploadStatus};
 

@@ -4,7 +4,13 @@
 //! `UPDATE_DOCS=1 cargo test --test settings_story` writes the two files anew. The real binary is
 //! asked, with an empty environment, also about what it says to settings that cannot be.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

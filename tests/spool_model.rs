@@ -285,20 +285,18 @@ fn fail_at(seed: u64, call: u64, fault: Fault) -> bool {
 
 #[test]
 fn an_error_at_any_disk_call_costs_nothing_and_heals() {
-    for seed in seeds() {
-        let mut call = 1;
-        while fail_at(seed, call, Fault::Broken) {
-            call += 1;
-        }
-        assert!(call > 200, "the drill was too short: {call} calls");
-    }
+    fail_at_every_call(Fault::Broken);
 }
 
 #[test]
 fn a_full_disk_at_any_call_costs_nothing_and_heals() {
+    fail_at_every_call(Fault::Full);
+}
+
+fn fail_at_every_call(fault: Fault) {
     for seed in seeds() {
         let mut call = 1;
-        while fail_at(seed, call, Fault::Full) {
+        while fail_at(seed, call, fault) {
             call += 1;
         }
         assert!(call > 200, "the drill was too short: {call} calls");

@@ -4,7 +4,7 @@
 #[path = "../checks/recovery.rs"]
 mod recovery;
 #[path = "../../tests/spool_kit/sim.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the tests of the spool use all of it")]
 mod sim;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| recovery::check(data));

@@ -57,7 +57,11 @@ fn region_name(text: &str) -> Result<String, Wrong> {
     }
 }
 
-fn endpoint(text: &str) -> Result<Url, Wrong> {
+/// Reads the address of another S3.
+///
+/// # Errors
+/// Why it is none: the end of a sentence that begins with `AWS_ENDPOINT_URL`.
+pub fn endpoint(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("is not a URL ({error})"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err("is not an http or https URL".into());

@@ -5,6 +5,7 @@ use crate::admin::guard::Guard;
 use crate::config::Settings;
 use crate::config::settings::{Encryption, Place, Tls};
 use crate::ingest::{silence, tls};
+use crate::upload::plan::{Kind, Prefixes};
 use crate::{ingest, spool, upload};
 use std::sync::Arc;
 
@@ -64,16 +65,31 @@ pub(super) fn upload(settings: &Settings) -> upload::Options {
 
 pub(crate) fn destination(settings: &Settings) -> upload::DestinationOptions {
     let own = &settings.destination;
-    let beside = |prefix: &str| match &own.place {
-        Place::Folder { root } => Some(root.join(prefix).to_string_lossy().into_owned()),
-        _ => Some(prefix.to_owned()),
+    let (kind, bucket) = match &own.place {
+        Place::S3 { bucket } => (Kind::S3, bucket.as_str()),
+        Place::Gcs { bucket } => (Kind::Gcs, bucket.as_str()),
+        Place::Azure { container } => (Kind::Azure, container.as_str()),
+        Place::Folder { .. } => (Kind::Folder, ""),
     };
-    upload::DestinationOptions {
-        quarantine: beside(&own.quarantine),
-        logs: beside(&own.logs),
-        manifests: beside(&own.manifests),
-        aws: aws(settings),
-        ..upload::DestinationOptions::new(own.url())
+    let aws = aws(settings);
+    let store = upload::StoreOptions { aws, ..upload::StoreOptions::new(kind, bucket) };
+    let prefix = |prefix| keys_begin(&own.place, prefix);
+    let prefixes = Prefixes {
+        events: prefix(&own.events),
+        quarantine: prefix(&own.quarantine),
+        logs: prefix(&own.logs),
+        manifests: prefix(&own.manifests),
+    };
+    upload::DestinationOptions { store, prefixes }
+}
+
+/// A prefix as the store's keys have it; a folder's keys are absolute paths without the first `/`.
+fn keys_begin(place: &Place, prefix: &str) -> String {
+    match place {
+        Place::Folder { root } => {
+            root.join(prefix).to_string_lossy().trim_start_matches('/').to_owned()
+        }
+        _ => prefix.to_owned(),
     }
 }
 
@@ -102,5 +118,39 @@ pub(super) fn guard(settings: &Settings) -> Guard {
     Guard {
         token: settings.admin.as_ref().and_then(|admin| admin.token.clone()),
         names: vec![settings.instance_id.clone()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Env, Typed};
+
+    fn destination_of(text: &str) -> upload::DestinationOptions {
+        let mut typed = Typed::default();
+        typed.destination.destination = Some(text.to_owned());
+        let (settings, _) = Settings::from_typed(&typed, &Env::of(&[])).unwrap();
+        destination(&settings)
+    }
+
+    #[test]
+    fn a_buckets_keys_begin_with_the_prefix_as_it_was_typed() {
+        let s3 = destination_of("s3://my-bucket/a%20b/");
+        assert_eq!((s3.store.kind, s3.store.bucket.as_str()), (Kind::S3, "my-bucket"));
+        assert_eq!(s3.prefixes.events, "a%20b/");
+        assert_eq!(s3.prefixes.quarantine, "a%20b-quarantine/");
+        let azure = destination_of("az://box/x/");
+        assert_eq!((azure.store.kind, azure.store.bucket.as_str()), (Kind::Azure, "box"));
+    }
+
+    #[test]
+    fn a_folders_keys_are_absolute_paths_and_its_siblings_lie_beside_it() {
+        for text in ["/srv/out", "file:///srv/out", "/srv/out/"] {
+            let own = destination_of(text);
+            assert_eq!((own.store.kind, own.store.bucket.as_str()), (Kind::Folder, ""));
+            let Prefixes { events, quarantine, logs, manifests } = own.prefixes;
+            assert_eq!([events, quarantine], ["srv/out/", "srv/out-quarantine/"]);
+            assert_eq!([logs, manifests], ["srv/out-logs/", "srv/out-manifests/"]);
+        }
     }
 }

@@ -128,12 +128,7 @@ fn judge_room(settings: &Settings) -> Result<String, String> {
 fn store(list: &mut List, settings: &Settings) {
     let destination = match Destination::new(options::destination(settings)) {
         Ok(destination) => destination,
-        Err(problems) => {
-            problems
-                .iter()
-                .for_each(|p| list.bad("destination", &format!("{} {}", p.variable, p.message)));
-            return;
-        }
+        Err(problem) => return list.bad("destination", &problem.to_string()),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -4,9 +4,9 @@
 //! everything below it. The keys are those the program itself would use: the environment, Docker
 //! secrets, the profile, the machine's role. Reads only. An object is held in memory whole.
 
-use crate::spool::Lane;
-use crate::upload::destination::{Destination, Place};
-use crate::upload::{AwsOptions, DestinationOptions};
+use crate::config;
+use crate::upload::AwsOptions;
+use crate::upload::destination::Place;
 use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -39,14 +39,14 @@ impl Stored {
     /// The URL or the settings for the store cannot be used.
     pub fn open(url: &str) -> Result<Self> {
         let aws = AwsOptions::from_environment(std::env::vars());
-        let options = DestinationOptions { aws, ..DestinationOptions::new(url) };
-        let destination = Destination::new(options).map_err(|problems| {
-            let said: Vec<_> = problems.iter().map(|p| p.message.as_str()).collect();
-            anyhow!("cannot be used: {}", said.join("; "))
-        })?;
+        if let Some(endpoint) = &aws.endpoint {
+            config::endpoint(endpoint).map_err(|wrong| anyhow!("AWS_ENDPOINT_URL {wrong}"))?;
+        }
+        let place = Place::open(url, aws)
+            .map_err(|problem| anyhow!("cannot be used: {}", problem.message))?;
         Ok(Self {
-            place: destination.place(Lane::Events).clone(),
-            is_prefix: url.ends_with('/'),
+            is_prefix: place.prefix.ends_with('/'),
+            place,
             runtime: Builder::new_current_thread().enable_all().build()?,
         })
     }
@@ -56,7 +56,7 @@ impl Stored {
     /// # Errors
     /// The store did not list them.
     pub fn keys(&self) -> Result<Vec<Path>> {
-        let prefix = Path::from(self.place.prefix.as_str());
+        let prefix = Path::parse(&self.place.prefix)?;
         if !self.is_prefix {
             return Ok(vec![prefix]);
         }

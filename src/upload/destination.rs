@@ -1,13 +1,14 @@
-//! The stores behind a plan: built once, asked by everybody.
+//! The stores behind the settings: built once, asked by everybody.
 //!
 //! `object_store`'s own retries and time-outs are off: there is one loop of retries, ours. Nothing
-//! is asked of the store here, so one that is away or refuses does not stop the start. Trusted: a
-//! checked [`Plan`]. Not trusted: a URL from an old manifest, which is checked like a setting.
+//! is asked of the store here, so one that is away or refuses does not stop the start. Trusted:
+//! options, which `config` has checked. Not trusted: a URL from an old manifest ([`url`]).
 
 use super::PRODUCER;
 use super::answer::{Connector, Skew};
 use super::credentials::{Chain, Origin, profile_region};
-use super::plan::{AwsOptions, DestinationOptions, Kind, Plan, Problem, plan};
+use super::plan::{AwsOptions, DestinationOptions, Kind, Problem, StoreOptions};
+use super::url::{self, Named};
 use crate::spool::Lane;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum, S3ConditionalPut};
 use object_store::azure::MicrosoftAzureBuilder;
@@ -20,7 +21,6 @@ use object_store::{
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use url::Url;
 
 /// A connection that takes longer to make is given up.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -41,6 +41,30 @@ pub struct Place {
 }
 
 impl Place {
+    /// The place that a URL names. Its server is the one in the URL, else the one in `aws`.
+    ///
+    /// # Errors
+    /// The URL names none, or the settings for the store cannot be used.
+    pub fn open(url: &str, aws: AwsOptions) -> Result<Self, Problem> {
+        let named = url::read(url)?;
+        let endpoint = named.endpoint.clone().or(aws.endpoint.clone());
+        let aws = AwsOptions { endpoint, ..aws };
+        let options = StoreOptions { aws, ..StoreOptions::new(named.kind, &named.bucket) };
+        let opened = open(&options, &Arc::default())?;
+        Ok(Self::of(&options, &opened.store, &named.prefix))
+    }
+
+    fn of(options: &StoreOptions, store: &Arc<dyn ObjectStore>, prefix: &str) -> Self {
+        let named = Named {
+            kind: options.kind,
+            bucket: options.bucket.clone(),
+            prefix: prefix.to_owned(),
+            endpoint: options.aws.endpoint.clone(),
+        };
+        let (url, root) = (named.url(), named.root());
+        Self { store: store.clone(), kind: named.kind, prefix: named.prefix, url, root }
+    }
+
     /// How a person finds an object: a URL, or the path of a file.
     #[must_use]
     pub fn show(&self, key: &Path) -> String {
@@ -51,8 +75,7 @@ impl Place {
 /// Where objects go.
 #[derive(Debug)]
 pub struct Destination {
-    plan: Plan,
-    options: DestinationOptions,
+    options: StoreOptions,
     events: Place,
     quarantine: Place,
     logs: Place,
@@ -65,35 +88,27 @@ impl Destination {
     /// Builds what the settings ask for.
     ///
     /// # Errors
-    /// Every problem of the settings.
-    pub fn new(options: DestinationOptions) -> Result<Self, Vec<Problem>> {
-        let plan = plan(&options)?;
+    /// The store's own settings cannot be used.
+    pub fn new(options: DestinationOptions) -> Result<Self, Problem> {
         let skew = Arc::new(Skew::default());
-        let opened = open(&plan, &options, &skew).map_err(|problem| vec![problem])?;
-        Ok(Self::assemble(plan, options, opened, skew))
+        let opened = open(&options.store, &skew)?;
+        Ok(Self::assemble(options, opened, skew))
     }
 
     /// A destination on a given store: for a tool that brings its own, and for tests.
-    ///
-    /// # Errors
-    /// Every problem of the settings.
-    pub fn on(
-        store: Arc<dyn ObjectStore>,
-        options: DestinationOptions,
-    ) -> Result<Self, Vec<Problem>> {
-        let plan = plan(&options)?;
-        let opened = Opened { store, credentials: None };
-        Ok(Self::assemble(plan, options, opened, Arc::default()))
+    #[must_use]
+    pub fn on(store: Arc<dyn ObjectStore>, options: DestinationOptions) -> Self {
+        Self::assemble(options, Opened { store, credentials: None }, Arc::default())
     }
 
-    fn assemble(plan: Plan, options: DestinationOptions, opened: Opened, skew: Arc<Skew>) -> Self {
-        let place = |prefix: &str| make_place(&plan, &options, &opened.store, prefix);
+    fn assemble(options: DestinationOptions, opened: Opened, skew: Arc<Skew>) -> Self {
+        let DestinationOptions { store: options, prefixes } = options;
+        let place = |prefix: &str| Place::of(&options, &opened.store, prefix);
         Self {
-            events: place(&plan.prefixes.events),
-            quarantine: place(&plan.prefixes.quarantine),
-            logs: place(&plan.prefixes.logs),
-            manifests: place(&plan.prefixes.manifests),
-            plan,
+            events: place(&prefixes.events),
+            quarantine: place(&prefixes.quarantine),
+            logs: place(&prefixes.logs),
+            manifests: place(&prefixes.manifests),
             options,
             skew,
             credentials: opened.credentials,
@@ -119,13 +134,7 @@ impl Destination {
     /// The kind of store.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.plan.kind
-    }
-
-    /// Things to say aloud at start.
-    #[must_use]
-    pub fn warnings(&self) -> &[String] {
-        &self.plan.warnings
+        self.options.kind
     }
 
     /// Which place the S3 keys came from; `None` before the first request.
@@ -143,7 +152,7 @@ impl Destination {
     /// Whether the server is known to keep the condition of a PUT without being asked.
     #[must_use]
     pub fn is_known_to_condition(&self) -> bool {
-        self.plan.kind != Kind::S3 || self.options.aws.endpoint.is_none()
+        self.options.kind != Kind::S3 || self.options.aws.endpoint.is_none()
     }
 
     /// A place that an older manifest names, with today's credentials.
@@ -151,54 +160,16 @@ impl Destination {
     /// # Errors
     /// The URL is none of ours.
     pub fn reopen(&self, url: &str) -> Result<Place, Problem> {
-        let mut options = DestinationOptions {
-            aws: self.options.aws.clone(),
+        let named = url::read(url)?;
+        let options = StoreOptions {
+            kind: named.kind,
+            bucket: named.bucket,
+            aws: AwsOptions { endpoint: named.endpoint, ..self.options.aws.clone() },
             extra_roots: self.options.extra_roots.clone(),
-            ..DestinationOptions::default()
         };
-        let (bare, endpoint) = split_endpoint(url);
-        options.url = bare;
-        options.aws.endpoint = endpoint;
-        let plan = plan(&options).map_err(first)?;
-        let opened = open(&plan, &options, &self.skew)?;
-        Ok(make_place(&plan, &options, &opened.store, &plan.prefixes.events))
-    }
-}
-
-fn first(problems: Vec<Problem>) -> Problem {
-    let unknown = || Problem { variable: "DESTINATION", message: String::from("unknown") };
-    problems.into_iter().next().unwrap_or_else(unknown)
-}
-
-fn make_place(
-    plan: &Plan,
-    options: &DestinationOptions,
-    store: &Arc<dyn ObjectStore>,
-    prefix: &str,
-) -> Place {
-    let root = match plan.kind {
-        Kind::S3 => format!("s3://{}/", plan.bucket),
-        Kind::Gcs => format!("gs://{}/", plan.bucket),
-        Kind::Azure => format!("az://{}/", plan.bucket),
-        Kind::Folder => String::from("/"),
-    };
-    let url = match (plan.kind, &options.aws.endpoint) {
-        (Kind::Folder, _) => Url::from_directory_path(format!("/{prefix}"))
-            .map_or_else(|()| format!("file:///{prefix}"), String::from),
-        (Kind::S3, Some(endpoint)) => {
-            format!("{root}{prefix}{ENDPOINT}{}", endpoint.trim_end_matches('/'))
-        }
-        _ => format!("{root}{prefix}"),
-    };
-    Place { store: store.clone(), kind: plan.kind, prefix: prefix.to_owned(), url, root }
-}
-
-const ENDPOINT: &str = "?endpoint=";
-
-fn split_endpoint(url: &str) -> (String, Option<String>) {
-    match url.split_once(ENDPOINT) {
-        Some((bare, endpoint)) => (bare.to_owned(), Some(endpoint.to_owned())),
-        None => (url.to_owned(), None),
+        let opened = open(&options, &self.skew)?;
+        let prefix = format!("{}/", named.prefix.trim_end_matches('/'));
+        Ok(Place::of(&options, &opened.store, &prefix))
     }
 }
 
@@ -207,32 +178,28 @@ struct Opened {
     credentials: Option<Arc<Chain>>,
 }
 
-fn open(plan: &Plan, options: &DestinationOptions, skew: &Arc<Skew>) -> Result<Opened, Problem> {
+fn open(options: &StoreOptions, skew: &Arc<Skew>) -> Result<Opened, Problem> {
     let without_keys = |store: Arc<dyn ObjectStore>| Opened { store, credentials: None };
-    match plan.kind {
-        Kind::S3 => open_s3(plan, options, skew),
-        Kind::Gcs => open_gcs(plan, options, skew).map(without_keys),
-        Kind::Azure => open_azure(plan, options, skew).map(without_keys),
+    match options.kind {
+        Kind::S3 => open_s3(options, skew),
+        Kind::Gcs => open_gcs(options, skew).map(without_keys),
+        Kind::Azure => open_azure(options, skew).map(without_keys),
         // Keys are absolute paths, so that a folder that is not there yet is made at the first PUT.
         Kind::Folder => Ok(without_keys(Arc::new(LocalFileSystem::new().with_fsync(true)))),
     }
 }
 
-fn open_s3(plan: &Plan, options: &DestinationOptions, skew: &Arc<Skew>) -> Result<Opened, Problem> {
+fn open_s3(options: &StoreOptions, skew: &Arc<Skew>) -> Result<Opened, Problem> {
     let build =
         |builder: AmazonS3Builder| builder.build().map_err(|error| problem("AWS_…", &error));
-    let base = s3_builder(plan, options, skew)?;
+    let base = s3_builder(options, skew)?;
     let last = build(base.clone())?.credentials().clone();
     let chain = Arc::new(Chain::new(options.aws.clone(), last));
     let store: AmazonS3 = build(base.with_credentials(chain.clone()))?;
     Ok(Opened { store: Arc::new(store), credentials: Some(chain) })
 }
 
-fn s3_builder(
-    plan: &Plan,
-    options: &DestinationOptions,
-    skew: &Arc<Skew>,
-) -> Result<AmazonS3Builder, Problem> {
+fn s3_builder(options: &StoreOptions, skew: &Arc<Skew>) -> Result<AmazonS3Builder, Problem> {
     let aws = &options.aws;
     let endpoint = aws.endpoint.as_deref();
     let is_http = endpoint.is_some_and(|e| e.starts_with("http://"));
@@ -241,14 +208,14 @@ fn s3_builder(
         .with_client_options(client(options, is_http)?)
         .with_http_connector(Connector::new(skew.clone()))
         .with_retry(no_retries())
-        .with_bucket_name(&plan.bucket)
+        .with_bucket_name(&options.bucket)
         .with_region(region.unwrap_or_else(|| String::from("us-east-1")))
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_checksum_algorithm(Checksum::CRC64NVME)
         // TLS protects the payload on its way; without it the signature does.
         .with_unsigned_payload(!is_http)
         // A dot in a bucket's name does not fit the certificate of a host name.
-        .with_virtual_hosted_style_request(endpoint.is_none() && !plan.bucket.contains('.'));
+        .with_virtual_hosted_style_request(endpoint.is_none() && !options.bucket.contains('.'));
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint);
     }
@@ -277,31 +244,23 @@ fn from_environment(aws: &AwsOptions) -> AmazonS3Builder {
     })
 }
 
-fn open_gcs(
-    plan: &Plan,
-    options: &DestinationOptions,
-    skew: &Arc<Skew>,
-) -> Result<Arc<dyn ObjectStore>, Problem> {
+fn open_gcs(options: &StoreOptions, skew: &Arc<Skew>) -> Result<Arc<dyn ObjectStore>, Problem> {
     let store = GoogleCloudStorageBuilder::from_env()
         .with_client_options(client(options, false)?)
         .with_http_connector(Connector::new(skew.clone()))
         .with_retry(no_retries())
-        .with_bucket_name(&plan.bucket)
+        .with_bucket_name(&options.bucket)
         .build()
         .map_err(|error| problem("GOOGLE_APPLICATION_CREDENTIALS", &error))?;
     Ok(Arc::new(store))
 }
 
-fn open_azure(
-    plan: &Plan,
-    options: &DestinationOptions,
-    skew: &Arc<Skew>,
-) -> Result<Arc<dyn ObjectStore>, Problem> {
+fn open_azure(options: &StoreOptions, skew: &Arc<Skew>) -> Result<Arc<dyn ObjectStore>, Problem> {
     let store = MicrosoftAzureBuilder::from_env()
         .with_client_options(client(options, false)?)
         .with_http_connector(Connector::new(skew.clone()))
         .with_retry(no_retries())
-        .with_container_name(&plan.bucket)
+        .with_container_name(&options.bucket)
         .build()
         .map_err(|error| problem("AZURE_STORAGE_ACCOUNT_NAME", &error))?;
     Ok(Arc::new(store))
@@ -316,7 +275,7 @@ fn no_retries() -> RetryConfig {
     RetryConfig { backoff: BackoffConfig::default(), max_retries: 0, retry_timeout }
 }
 
-fn client(options: &DestinationOptions, is_http: bool) -> Result<ClientOptions, Problem> {
+fn client(options: &StoreOptions, is_http: bool) -> Result<ClientOptions, Problem> {
     let client = ClientOptions::new()
         .with_config(ClientConfigKey::UserAgent, PRODUCER)
         .with_connect_timeout(CONNECT_LIMIT)

@@ -4,6 +4,10 @@
 //! The spool is in memory here ([`shelf`]), so that each test sees the order of its steps. A
 //! "crash" is the uploader dropped in the middle and another one started over the same spool.
 
+mod damage;
+mod names;
+mod places;
+mod refusals;
 mod shelf;
 
 use crate::support::store::{ACCESS_KEY, BUCKET, Fault, Rule, SECRET_KEY, Seen, Store};
@@ -15,9 +19,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use xml_stream_aggregator::spool::Lane;
 use xml_stream_aggregator::spool::manifest::Form;
+use xml_stream_aggregator::upload::plan::{Kind, Prefixes};
 use xml_stream_aggregator::upload::status::Mood;
 use xml_stream_aggregator::upload::{
-    Destination, DestinationOptions, Landed, Options, Pace, Uploader,
+    Destination, DestinationOptions, Landed, Options, Pace, StoreOptions, Uploader,
 };
 
 const XML: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<EVENTS>\n<EVENT/>\n</EVENTS>\n";
@@ -30,12 +35,25 @@ fn quick() -> Pace {
 }
 
 fn s3(store: &Store, prefix: &str) -> DestinationOptions {
-    let mut options = DestinationOptions::bucket(BUCKET, prefix);
-    options.aws.endpoint = Some(store.url());
-    options.aws.access_key_id = Some(ACCESS_KEY.into());
-    options.aws.secret_access_key = Some(SECRET_KEY.to_owned().into());
-    options.aws.secrets_dir = "/nowhere".into();
+    let mut options = below(Kind::S3, BUCKET, prefix);
+    let aws = &mut options.store.aws;
+    aws.endpoint = Some(store.url());
+    aws.access_key_id = Some(ACCESS_KEY.into());
+    aws.secret_access_key = Some(SECRET_KEY.to_owned().into());
+    aws.secrets_dir = "/nowhere".into();
     options
+}
+
+/// Four prefixes side by side, as the settings derive them.
+fn below(kind: Kind, bucket: &str, events: &str) -> DestinationOptions {
+    let beside = |what| format!("{}-{what}/", events.trim_end_matches('/'));
+    let prefixes = Prefixes {
+        events: events.into(),
+        quarantine: beside("quarantine"),
+        logs: beside("logs"),
+        manifests: beside("manifests"),
+    };
+    DestinationOptions { store: StoreOptions::new(kind, bucket), prefixes }
 }
 
 /// A running uploader.
@@ -87,7 +105,7 @@ fn until(what: &str, condition: impl Fn() -> bool) {
     let start = std::time::Instant::now();
     while !condition() {
         assert!(start.elapsed() < LONG, "never: {what}");
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(2)); // between two looks; the deadline fails above
     }
 }
 
@@ -146,438 +164,6 @@ fn what_is_sealed_later_follows_oldest_first() {
 }
 
 #[test]
-fn a_lost_answer_leaves_one_object_under_one_name() {
-    for fault in [Fault::LoseAnswer, Fault::HalfAnswer, Fault::NoETag] {
-        let (store, shelf) = (Store::start(), Shelf::new("a"));
-        store.fault(Rule::always(fault.clone()).puts().at("xml-events/").times(1));
-        shelf.seal(Lane::Events, 1, XML);
-        let mut house = House::open(&shelf, s3(&store, "xml-events/"));
-        assert!(house.next_landed().was_there, "{fault:?}");
-        house.drained();
-        assert_eq!(keys(&store, "xml-events/"), ["xml-events/20260301_040507.xml"], "{fault:?}");
-        assert_eq!(store.rewritten(), []);
-    }
-}
-
-#[test]
-fn a_crash_between_stored_and_retired_leaves_one_object() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    store.fault(Rule::always(Fault::HangInAnswer).puts().at("xml-events/").times(1));
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    until("stored", || !keys(&store, "xml-events/").is_empty());
-    house.crash();
-    assert!(!shelf.is_empty());
-
-    let mut house = House::open(&shelf, s3(&store, "xml-events/"));
-    assert!(house.next_landed().was_there);
-    house.drained();
-    assert_eq!(keys(&store, "xml-events/"), ["xml-events/20260301_040507.xml"]);
-    assert_eq!(store.rewritten(), []);
-}
-
-#[test]
-fn a_put_that_commits_late_keeps_its_name() {
-    // PUT 1 is lost here and still under way there; PUT 2 meets 409, its HEAD 404.
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    let late = Fault::CommitLate(Duration::from_millis(300));
-    store.fault(Rule::always(late).puts().at("xml-events/").times(1));
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    house.drained();
-    assert_eq!(keys(&store, "xml-events/"), ["xml-events/20260301_040507.xml"]);
-    assert_eq!(store.rewritten(), []);
-    let refused = requests(&store, "PUT", "xml-events/").iter().any(|r| r.status == Some(409));
-    assert!(refused, "the drill did not reach the 409");
-    assert!(requests(&store, "HEAD", "xml-events/").iter().any(|r| r.status == Some(404)));
-}
-
-#[test]
-fn a_head_that_is_refused_changes_no_name() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    store.fault(Rule::always(Fault::LoseAnswer).puts().at("xml-events/").times(1));
-    store.fault(Rule::always(Fault::Denied).heads().at("xml-events/").times(3));
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    house.drained();
-    assert_eq!(keys(&store, "xml-events/"), ["xml-events/20260301_040507.xml"]);
-    assert_eq!(shelf.log(), ["manifest events 1", "retire events 1"]);
-    let words = house.uploader.status().last_error.unwrap();
-    assert!(words.contains("s3:GetObject"), "{words}");
-}
-
-#[test]
-fn two_instances_with_the_same_names_never_meet() {
-    let store = Store::start();
-    let houses: Vec<_> = ["a", "b", "c"]
-        .into_iter()
-        .map(|id| {
-            let shelf = Shelf::new(id);
-            for number in 1..=10 {
-                let body = format!("<EVENTS><EVENT>{id}{number}</EVENT></EVENTS>");
-                shelf.seal(Lane::Events, number, body.as_bytes());
-            }
-            (House::open(&shelf, s3(&store, "xml-events/")), shelf)
-        })
-        .collect();
-    for (house, shelf) in &houses {
-        house.drained();
-        assert!(shelf.is_empty());
-    }
-    assert_eq!(store.rewritten(), []);
-    let mut segments: Vec<_> = store
-        .objects("xml-events/")
-        .into_iter()
-        .map(|object| object.metadata["segment"].clone())
-        .collect();
-    segments.sort();
-    segments.dedup();
-    assert_eq!(segments.len(), 30);
-    let last = "xml-events/20260301_040516_002.xml".to_owned();
-    assert!(keys(&store, "xml-events/").contains(&last));
-}
-
-#[test]
-fn a_clock_set_back_to_a_second_that_was_used_gets_the_next_name() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    for number in 1..=3 {
-        let body = format!("<EVENTS><EVENT>{number}</EVENT></EVENTS>");
-        shelf.seal_at(Lane::Events, number, 1, body.as_bytes(), Form::default());
-        house.drained();
-    }
-    let stems = ["20260301_040507", "20260301_040507_001", "20260301_040507_002"];
-    assert_eq!(keys(&store, "xml-events/"), stems.map(|stem| format!("xml-events/{stem}.xml")));
-    assert_eq!(store.rewritten(), []);
-}
-
-#[test]
-fn whoever_mended_the_store_need_not_wait() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    store.fault(Rule::always(Fault::Denied));
-    for number in 1..=6 {
-        shelf.seal(Lane::Events, number, XML);
-    }
-    let pace = Pace { cap: Duration::from_secs(3600), ..quick() };
-    let mut house = House::with(&shelf, s3(&store, "xml-events/"), pace);
-    until("all that are tried wait", || {
-        let lane = &house.uploader.status().lanes[0];
-        (lane.in_flight, lane.waiting) == (0, 4)
-    });
-    store.heal();
-    house.uploader.hurry();
-    for _ in 1..=6 {
-        house.next_landed();
-    }
-}
-
-#[test]
-fn a_new_name_is_written_down_before_it_is_used() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    store.plant("xml-events/20260301_040507.xml", b"x", &[("segment", "somebody")]);
-    store.plant("xml-events/20260301_040507_001.xml", b"x", &[]);
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    house.drained();
-    assert!(keys(&store, "xml-events/").contains(&"xml-events/20260301_040507_002.xml".into()));
-    let expected = ["manifest events 1", "manifest events 1", "retire events 1"];
-    assert_eq!(shelf.log(), expected);
-    assert_eq!(store.objects("xml-events/20260301_040507.xml")[0].bytes, b"x");
-}
-
-#[test]
-fn a_copied_data_dir_gets_the_next_name() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    let planted = [("segment", "a-events-000000000001"), ("checksum", "0000000000000000")];
-    store.plant("xml-events/20260301_040507.xml", b"other", &planted);
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    house.drained();
-    assert_eq!(keys(&store, "xml-events/").len(), 2);
-    assert_eq!(store.objects("xml-events/20260301_040507.xml")[0].bytes, b"other");
-}
-
-#[test]
-fn a_policy_that_forbids_the_quarantine_holds_back_nothing_else() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    store.fault(Rule::always(Fault::Denied).at("xml-events-quarantine/"));
-    for number in 1..=8 {
-        shelf.seal(Lane::Quarantine, number, b"{}\n");
-    }
-    let mut house = House::open(&shelf, s3(&store, "xml-events/"));
-    until("refused", || house.uploader.status().lanes[1].mood == Mood::Refusing);
-    for number in 1..=8 {
-        shelf.seal(Lane::Events, number, XML);
-    }
-    for _ in 1..=8 {
-        assert_eq!(house.next_landed().lane, Lane::Events);
-    }
-    assert!(keys(&store, "xml-events/").iter().all(|key| !key.contains("events-")));
-    assert_eq!(keys(&store, "xml-events/").len(), 8, "under their plain names");
-    let status = house.uploader.status();
-    assert_eq!(status.lanes[0].since, None);
-    assert!(status.lanes[1].since.is_some());
-    let words = status.lanes[1].last_error.clone().unwrap();
-    assert!(words.contains("s3:PutObject") && words.contains("403"), "{words}");
-
-    store.heal();
-    house.drained();
-    assert_eq!(keys(&store, "xml-events-quarantine/").len(), 8);
-    assert_eq!(house.uploader.status().since, None);
-}
-
-#[test]
-fn where_the_probe_is_forbidden_a_store_without_conditions_is_still_found_out() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    store.fault(Rule::always(Fault::Denied).at("xml-events-quarantine/"));
-    store.fault(Rule::always(Fault::IgnoreConditions).puts());
-    store.plant("xml-events/20260301_040507.xml", b"x", &[]);
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    house.drained();
-    shelf.seal(Lane::Events, 2, XML);
-    house.drained();
-    assert_eq!(store.objects("xml-events/20260301_040507.xml")[0].bytes, b"x");
-    let expected = [
-        "xml-events/20260301_040507.xml",
-        "xml-events/20260301_040507_001.xml",
-        "xml-events/20260301_040508_a-events-000000000002.xml",
-    ];
-    assert_eq!(keys(&store, "xml-events/"), expected);
-}
-
-#[test]
-fn a_store_without_conditions_gets_names_that_nobody_else_has() {
-    for fault in [Fault::IgnoreConditions, Fault::RefuseConditions, Fault::DropMetadata] {
-        let (store, shelf) = (Store::start(), Shelf::new("a"));
-        store.fault(Rule::always(fault.clone()).puts());
-        store.plant("xml-events/20260301_040507.xml", b"x", &[]);
-        shelf.seal(Lane::Events, 1, XML);
-        let house = House::open(&shelf, s3(&store, "xml-events/"));
-        house.drained();
-        let own = "xml-events/20260301_040507_a-events-000000000001.xml";
-        assert_eq!(
-            keys(&store, "xml-events/"),
-            ["xml-events/20260301_040507.xml", own],
-            "{fault:?}"
-        );
-        assert_eq!(store.objects("xml-events/20260301_040507.xml")[0].bytes, b"x");
-        let first = store.requests().into_iter().find(|seen| seen.key == own).unwrap();
-        assert_eq!(first.method, "HEAD", "asked before it is put");
-    }
-}
-
-#[test]
-fn a_lost_answer_of_a_store_without_conditions_is_not_sent_again() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    store.fault(Rule::always(Fault::IgnoreConditions).puts().at("xml-events-quarantine/"));
-    store.fault(Rule::always(Fault::LoseAnswer).puts().at("xml-events/").times(1));
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    house.drained();
-    assert_eq!(keys(&store, "xml-events/").len(), 1);
-    assert_eq!(requests(&store, "PUT", "xml-events/").len(), 1);
-}
-
-#[test]
-fn a_store_that_hangs_is_cut_off_and_tried_again() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    store.fault(Rule::always(Fault::HangInBody).puts().at("xml-events/").times(4));
-    for number in 1..=4 {
-        shelf.seal(Lane::Events, number, XML);
-    }
-    let pace = Pace { cut_off: Duration::from_millis(300), ..quick() };
-    let house = House::with(&shelf, s3(&store, "xml-events/"), pace);
-    house.drained();
-    assert_eq!(keys(&store, "xml-events/").len(), 4);
-    let words = house.uploader.status().last_error.unwrap();
-    assert!(words.contains("did not answer within"), "{words}");
-}
-
-#[test]
-fn every_refusal_says_what_to_do() {
-    let table = [
-        (Fault::NoSuchBucket, "the bucket does not exist"),
-        (Fault::ClockSkew, "clock is wrong"),
-        (Fault::WrongRegion, "set AWS_REGION=eu-central-1"),
-        (Fault::Moved, "set AWS_REGION=eu-central-1"),
-        (Fault::KmsDisabled, "kms:GenerateDataKey"),
-        (Fault::Denied, "s3:PutObject"),
-    ];
-    for (fault, expected) in table {
-        let (store, shelf) = (Store::start(), Shelf::new("a"));
-        store.fault(Rule::always(fault.clone()).puts());
-        shelf.seal(Lane::Events, 1, XML);
-        let house = House::open(&shelf, s3(&store, "xml-events/"));
-        until("refused", || house.uploader.status().lanes[0].mood == Mood::Refusing);
-        let words = house.uploader.status().last_error.unwrap();
-        assert!(words.contains(expected), "{fault:?}: {words}");
-        store.heal();
-        house.drained();
-        assert_eq!(keys(&store, "xml-events/"), ["xml-events/20260301_040507.xml"], "{fault:?}");
-    }
-}
-
-#[test]
-fn what_passes_is_no_refusal_and_everything_lands() {
-    let table =
-        [Fault::SlowDown, Fault::Internal, Fault::Reset, Fault::Conflict, Fault::HalfAnswer];
-    for fault in table {
-        let (store, shelf) = (Store::start(), Shelf::new("a"));
-        store.fault(Rule::always(fault.clone()).puts().every(2));
-        for number in 1..=6 {
-            shelf.seal(Lane::Events, number, XML);
-        }
-        let house = House::open(&shelf, s3(&store, "xml-events/"));
-        house.drained();
-        assert_eq!(keys(&store, "xml-events/").len(), 6, "{fault:?}");
-        assert_eq!(store.rewritten(), [], "{fault:?}");
-        assert_eq!(house.uploader.status().since, None);
-    }
-}
-
-#[test]
-fn a_store_that_is_away_is_not_hammered_and_memory_does_not_grow_with_the_backlog() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    for number in 1..=2000 {
-        shelf.seal(Lane::Events, number, XML);
-    }
-    store.fault(Rule::always(Fault::SlowDown));
-    let pace = Pace { cap: Duration::from_secs(1), ..quick() };
-    let house = House::with(&shelf, s3(&store, "xml-events/"), pace);
-    until("away", || house.uploader.status().lanes[0].mood == Mood::Away);
-    until("tried again", || house.uploader.status().lanes[0].failed_tries > 12);
-    let status = house.uploader.status();
-    assert!(status.waiting + status.in_flight <= 6, "{status:?}");
-    store.heal();
-    house.drained();
-    assert_eq!(keys(&store, "xml-events/").len(), 2000);
-}
-
-#[test]
-fn a_new_destination_gets_what_was_never_tried_and_not_what_has_landed() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    store.fault(Rule::always(Fault::HangInAnswer).puts().at("old/20260301_040507").times(1));
-    store.fault(Rule::always(Fault::HangInBody).puts().at("old/20260301_040508").times(1));
-    shelf.seal(Lane::Events, 1, XML);
-    shelf.seal(Lane::Events, 2, XML);
-    let house = House::open(&shelf, s3(&store, "old/"));
-    until("stored", || keys(&store, "old/").len() == 1);
-    until("under way", || requests(&store, "PUT", "old/").len() == 2);
-    house.crash();
-    shelf.seal(Lane::Events, 3, XML);
-
-    let house = House::open(&shelf, s3(&store, "new/"));
-    house.drained();
-    assert_eq!(keys(&store, "old/"), ["old/20260301_040507.xml"]);
-    let moved = ["new/20260301_040508.xml", "new/20260301_040509.xml"];
-    assert_eq!(keys(&store, "new/"), moved);
-    assert!(shelf.is_empty());
-}
-
-#[test]
-fn while_the_old_destination_gives_no_answer_its_segments_wait_and_the_others_go_on() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    let other = Store::start();
-    store.fault(Rule::always(Fault::HangInBody).puts().at("xml-events/"));
-    for number in 1..=4 {
-        shelf.seal(Lane::Events, number, XML);
-    }
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    until("tried", || requests(&store, "PUT", "xml-events/").len() == 4);
-    house.crash();
-    store.go_away();
-    for number in 5..=12 {
-        shelf.seal(Lane::Events, number, XML);
-    }
-
-    // The same bucket name at another address is another place.
-    let mut house = House::open(&shelf, s3(&other, "xml-events/"));
-    for _ in 5..=12 {
-        house.next_landed();
-    }
-    assert_eq!(keys(&other, "xml-events/").len(), 8);
-    let words = house.uploader.status().last_error.unwrap();
-    assert!(words.contains("set the destination back"), "{words}");
-
-    store.heal();
-    house.drained();
-    assert_eq!(keys(&other, "xml-events/").len(), 12);
-    assert!(keys(&store, "xml-events/").is_empty());
-}
-
-#[test]
-fn a_damaged_segment_that_has_landed_is_retired() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    store.fault(Rule::always(Fault::HangInAnswer).puts().at("xml-events/").times(1));
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    until("stored", || !keys(&store, "xml-events/").is_empty());
-    house.crash();
-    shelf.damage(Lane::Events, 1);
-
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    house.drained();
-    assert_eq!(keys(&store, "xml-events/").len(), 1);
-    assert_eq!(shelf.log(), ["manifest events 1", "retire events 1"]);
-}
-
-#[test]
-fn a_damaged_segment_is_salvaged_only_after_the_store_has_answered() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    store.fault(Rule::always(Fault::HangInBody).puts().at("xml-events/").times(1));
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    until("tried", || !requests(&store, "PUT", "xml-events/").is_empty());
-    house.crash();
-    shelf.damage(Lane::Events, 1);
-    store.fault(Rule::always(Fault::Denied).heads().at("xml-events/"));
-
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    until("asked", || requests(&store, "HEAD", "xml-events/").len() > 2);
-    assert!(!shelf.log().contains(&"salvage events 1".to_owned()));
-    store.heal();
-    house.drained();
-    assert_eq!(shelf.log(), ["manifest events 1", "salvage events 1", "retire events 1"]);
-    assert_eq!(store.objects("xml-events/")[0].bytes, XML);
-}
-
-#[test]
-fn a_segment_whose_manifest_is_unusable_is_set_aside_and_the_rest_goes_on() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    shelf.seal(Lane::Events, 1, XML);
-    shelf.seal(Lane::Events, 2, XML);
-    shelf.slots.lock().unwrap().get_mut(&(Lane::Events, 1)).unwrap().manifest.sealed = None;
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    house.drained();
-    assert!(shelf.log().contains(&"stuck events 1".to_owned()));
-    assert_eq!(keys(&store, "xml-events/").len(), 1);
-    assert_eq!(house.uploader.status().lanes[0].stuck, 1);
-}
-
-#[test]
-fn a_disk_that_fails_at_the_retiring_does_not_send_the_object_again() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    shelf.failing.lock().unwrap().extend(["retire", "retire"]);
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    house.drained();
-    assert_eq!(requests(&store, "PUT", "xml-events/").len(), 1);
-    assert_eq!(shelf.log().iter().filter(|line| line.starts_with("retire")).count(), 3);
-}
-
-#[test]
-fn nothing_is_put_before_it_is_written_down() {
-    let (store, shelf) = (Store::start(), Shelf::new("a"));
-    shelf.failing.lock().unwrap().extend(["manifest"; 3]);
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, s3(&store, "xml-events/"));
-    house.drained();
-    assert_eq!(requests(&store, "PUT", "xml-events/").len(), 1);
-    assert_eq!(shelf.log().iter().filter(|line| line.starts_with("manifest")).count(), 4);
-}
-
-#[test]
 fn a_manifest_object_lies_outside_the_loaded_prefix() {
     let (store, shelf) = (Store::start(), Shelf::new("a"));
     let form = Form { manifest_object: true, date_folders: true, ..Form::default() };
@@ -611,68 +197,4 @@ fn draining_ends_in_time_and_leaves_the_rest_in_the_spool() {
     house.crash();
     assert!(shelf.manifest_of(Lane::Events, 1).is_none());
     assert!(shelf.manifest_of(Lane::Events, 2).is_some());
-}
-
-#[test]
-fn a_folder_gets_whole_files_with_siblings_for_the_rest() {
-    let dir = tempfile::tempdir().unwrap();
-    for name in ["out", "with space", "per%20cent", "ha#sh~", "ünï"] {
-        let shelf = Shelf::new("a");
-        shelf.seal(Lane::Events, 1, XML);
-        shelf.seal(Lane::Quarantine, 1, b"{}\n");
-        let folder = dir.path().join(name);
-        let mut house = House::open(&shelf, DestinationOptions::new(folder.to_str().unwrap()));
-        let landed = [house.next_landed(), house.next_landed()];
-        house.drained();
-        let file = folder.join("20260301_040507.xml");
-        assert_eq!(std::fs::read(&file).unwrap(), XML);
-        assert!(landed.iter().any(|l| Path::new(&l.object) == file), "{landed:?}");
-        let beside = dir.path().join(format!("{name}-quarantine/20260301_040507.ndjson"));
-        assert_eq!(std::fs::read(beside).unwrap(), b"{}\n");
-        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing unfinished");
-    }
-}
-
-#[test]
-fn a_folders_own_file_is_known_again_and_a_strangers_is_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = dir.path().join("out");
-    let options = || DestinationOptions::new(folder.to_str().unwrap());
-    let shelf = Shelf::new("a");
-    shelf.failing.lock().unwrap().extend(["retire"; 1000]);
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, options());
-    until("stored", || folder.join("20260301_040507.xml").exists());
-    house.crash();
-    shelf.failing.lock().unwrap().clear();
-    std::fs::write(folder.join("20260301_040507.xml#1"), b"half").unwrap();
-    std::fs::write(folder.join("20260301_040508.xml"), b"a stranger's").unwrap();
-    shelf.seal(Lane::Events, 2, XML);
-
-    let house = House::open(&shelf, options());
-    house.drained();
-    let mut names: Vec<_> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    let expected = ["20260301_040507.xml", "20260301_040508.xml", "20260301_040508_001.xml"];
-    assert_eq!(names, expected);
-    assert_eq!(std::fs::read(folder.join("20260301_040508.xml")).unwrap(), b"a stranger's");
-}
-
-#[test]
-fn a_folder_that_cannot_be_written_is_said_and_healed() {
-    let dir = tempfile::tempdir().unwrap();
-    let in_the_way = dir.path().join("out");
-    std::fs::write(&in_the_way, b"a file").unwrap();
-    let shelf = Shelf::new("a");
-    shelf.seal(Lane::Events, 1, XML);
-    let house = House::open(&shelf, DestinationOptions::new(in_the_way.to_str().unwrap()));
-    until("refused", || house.uploader.status().lanes[0].mood == Mood::Refusing);
-    let words = house.uploader.status().last_error.unwrap();
-    assert!(words.contains("correct DESTINATION"), "{words}");
-    std::fs::remove_file(&in_the_way).unwrap();
-    house.drained();
-    assert!(in_the_way.join("20260301_040507.xml").exists());
 }

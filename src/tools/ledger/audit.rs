@@ -77,15 +77,8 @@ pub(super) fn audit(settings: &Settings) -> Result<Audit> {
         format!("{}: cannot be read; run this where DATA_DIR is", path.display())
     })?;
     let id = String::from_utf8_lossy(&id).trim().to_owned();
-    let destination = Destination::new(options::destination(settings)).map_err(|problems| {
-        anyhow!(
-            problems
-                .iter()
-                .map(|p| format!("{} {}", p.variable, p.message))
-                .collect::<Vec<_>>()
-                .join("; ")
-        )
-    })?;
+    let destination =
+        Destination::new(options::destination(settings)).map_err(|problem| anyhow!("{problem}"))?;
     ensure!(
         destination.kind() != Kind::Folder,
         "a local folder keeps no metadata, so nothing says whose file it is: count with 'inspect \

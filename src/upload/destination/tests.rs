@@ -11,11 +11,11 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 fn options(endpoint: &str) -> DestinationOptions {
-    let mut options = DestinationOptions::bucket("bucket", "events/");
-    options.aws.endpoint = Some(endpoint.into());
-    options.aws.access_key_id = Some("AKIA".into());
-    options.aws.secret_access_key = Some(String::from("hush").into());
-    options.aws.secrets_dir = "/nowhere".into();
+    let mut options = DestinationOptions::fixture();
+    options.store.aws.endpoint = Some(endpoint.into());
+    options.store.aws.access_key_id = Some("AKIA".into());
+    options.store.aws.secret_access_key = Some(String::from("hush").into());
+    options.store.aws.secrets_dir = "/nowhere".into();
     options
 }
 
@@ -72,7 +72,7 @@ async fn put_one(destination: &Destination) -> Result<Stored, PutError> {
 async fn over_https_the_store_checks_the_sum_and_nothing_is_signed_twice() {
     let mut server = tls_server().await;
     let mut options = options(&server.url);
-    options.extra_roots = Some(server.authority.clone().into_bytes());
+    options.store.extra_roots = Some(server.authority.clone().into_bytes());
     let destination = Destination::new(options).unwrap();
     assert!(!put_one(&destination).await.unwrap().before);
 
@@ -128,8 +128,8 @@ fn the_same_bucket_elsewhere_is_another_place_and_each_is_found_again() {
 
 #[test]
 fn without_keys_the_last_place_is_the_instance_and_nothing_is_asked_at_start() {
-    let mut options = DestinationOptions::bucket("bucket", "events/");
-    options.aws.secrets_dir = "/nowhere".into();
+    let mut options = DestinationOptions::fixture();
+    options.store.aws.secrets_dir = "/nowhere".into();
     let destination = Destination::new(options).unwrap();
     assert_eq!(destination.credentials(), None);
     assert!(destination.is_known_to_condition());
@@ -139,9 +139,9 @@ fn without_keys_the_last_place_is_the_instance_and_nothing_is_asked_at_start() {
 #[test]
 fn a_wrong_kind_of_encryption_is_a_problem_of_the_settings() {
     let mut options = options("http://127.0.0.1:9000");
-    options.aws.sse = Some("rot13".into());
+    options.store.aws.sse = Some("rot13".into());
     assert!(Destination::new(options.clone()).is_err());
-    options.aws.sse = Some("aws:kms".into());
-    options.aws.sse_kms_key_id = Some("arn:aws:kms:eu-west-1:1:key/x".into());
+    options.store.aws.sse = Some("aws:kms".into());
+    options.store.aws.sse_kms_key_id = Some("arn:aws:kms:eu-west-1:1:key/x".into());
     assert!(Destination::new(options).is_ok());
 }

@@ -83,7 +83,10 @@ impl<R: Read> Events<R> {
     ///
     /// # Errors
     /// See [`DocumentError`].
-    #[allow(clippy::should_implement_trait)] // it lends its window, which no `Iterator` can
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "it lends its window, which no `Iterator` can"
+    )]
     pub fn next(&mut self) -> Result<Option<&[u8]>, DocumentError> {
         loop {
             match look(self.rest(), self.stage) {

@@ -1,14 +1,15 @@
 //! Whose object is it? Words for each refusal; attributes are compared, never guessed.
 
 use super::*;
+use crate::upload::answer::Answer;
 use crate::upload::{Destination, DestinationOptions};
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
+use std::io;
 use std::sync::Arc;
 
 fn place() -> Place {
-    let options = DestinationOptions::bucket("bucket", "events/");
-    let destination = Destination::on(Arc::new(InMemory::new()), options).unwrap();
+    let destination = Destination::on(Arc::new(InMemory::new()), DestinationOptions::fixture());
     destination.place(crate::spool::Lane::Events).clone()
 }
 

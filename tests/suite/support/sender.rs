@@ -30,7 +30,7 @@ pub fn send_from(source: Ipv4Addr, to: SocketAddr, events: Vec<Event>, pause: Du
     let mut socket = connect_from(source, to).unwrap();
     for event in &events {
         socket.write_all(&event.sent).unwrap();
-        std::thread::sleep(pause);
+        std::thread::sleep(pause); // the sender's rate; nothing is expected of it
     }
     socket.shutdown(Shutdown::Write).unwrap();
     assert_eq!(socket.read(&mut [0; 16]).unwrap(), 0, "the program answered");
@@ -147,7 +147,7 @@ pub fn send_secure(
     let mut socket = Secure::connect(source, to, config).unwrap();
     for event in &events {
         socket.send(event).unwrap();
-        std::thread::sleep(pause);
+        std::thread::sleep(pause); // the sender's rate; nothing is expected of it
     }
     socket.finish().unwrap();
     Session::of(events)

@@ -165,7 +165,7 @@ impl Shared {
                 std::future::pending().await
             }
             Some(Fault::Slow(delay)) => {
-                tokio::time::sleep(delay).await;
+                tokio::time::sleep(delay).await; // the fault itself
                 Ok(self.store(asked, Quirk::default()).await)
             }
             Some(Fault::ClockAhead(by)) => {
@@ -185,7 +185,7 @@ impl Shared {
     fn commit_late(self: Arc<Self>, asked: Asked, delay: Duration, socket: &TcpStream) -> Answer {
         self.pending.lock().unwrap().insert(asked.key.clone());
         tokio::spawn(async move {
-            tokio::time::sleep(delay).await;
+            tokio::time::sleep(delay).await; // the fault itself; `pending` tells when it is over
             let key = asked.key.clone();
             self.clone().store(asked, Quirk::default()).await;
             self.pending.lock().unwrap().remove(&key);
@@ -249,7 +249,7 @@ async fn read(
             Some(Fault::Reset) => return reset(socket),
             Some(Fault::Trickle(rate)) => {
                 let pause = Duration::from_secs_f64(data.len() as f64 / *rate as f64);
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(pause).await; // the fault itself: a slow line
             }
             _ => {}
         }
