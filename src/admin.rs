@@ -109,7 +109,8 @@ async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Re
     match judged {
         Ok(()) => harden(next.run(request).await),
         Err(refusal @ Refusal::Token) => {
-            let ask = [(header::WWW_AUTHENTICATE, "Bearer")];
+            // The second makes a browser ask for it, so that a person can see the page.
+            let ask = [(header::WWW_AUTHENTICATE, "Bearer, Basic realm=\"ADMIN_TOKEN\"")];
             (StatusCode::UNAUTHORIZED, ask, refusal.to_string()).into_response()
         }
         Err(refusal) => (StatusCode::FORBIDDEN, refusal.to_string()).into_response(),
