@@ -15,6 +15,7 @@ use super::{House, LAST_READS, OWN_BUFFER, READ_SIZE, share_kib};
 use crate::spool::Lane;
 use bytes::BufMut;
 use std::future::poll_fn;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -197,6 +198,10 @@ impl<S: AsyncRead + Unpin> Connection<S> {
         polled.map(|read| match read {
             Ok(0) => self.ended(buffer, End::Closed),
             Ok(read) => self.take_in(buffer, read, worker),
+            // Over TLS, the end without a farewell: what many senders do.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.ended(buffer, End::Closed)
+            }
             Err(error) => self.ended(buffer, End::Failed(error)),
         })
     }

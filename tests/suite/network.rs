@@ -189,6 +189,33 @@ fn tls_to_the_plain_port_is_told_once_and_costs_nobody_else_anything() {
 }
 
 #[test]
+fn a_sender_that_hangs_up_without_a_farewell_is_no_trouble_of_the_network() {
+    let (store, authority) = (Store::start(), Authority::new("site"));
+    let site = secured(&store, &authority.issue());
+    let daemon = site.start();
+    let mut sender = Secure::connect(HOME, site.address(), &authority.client(None)).unwrap();
+    sender.send(&Factory::new(seed()).event()).unwrap();
+    sender.hang_up();
+    daemon.wait_for("connection closed by the sender");
+    let ended = daemon.terminate();
+    assert!(!ended.log.contains("WARN"), "{}", ended.log);
+    assert!(ended.log.contains("delivered=1"), "{}", ended.log);
+}
+
+#[test]
+fn healthcheck_and_status_look_at_no_tls_file() {
+    let (store, authority) = (Store::start(), Authority::new("site"));
+    let mut site = secured(&store, &authority.issue());
+    let daemon = site.start();
+    site.set("ADMIN_ADDR", &pages::address(&daemon).to_string());
+    std::fs::remove_dir_all(site.path("tls")).unwrap();
+    for command in ["healthcheck", "status", "ledger"] {
+        let ended = site.run(&[command]);
+        assert_eq!(ended.code(), Some(0), "{command}: {}", ended.log);
+    }
+}
+
+#[test]
 fn an_expired_certificate_is_used_and_told() {
     let store = Store::start();
     let key = rcgen::KeyPair::generate().unwrap();
