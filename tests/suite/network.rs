@@ -357,6 +357,15 @@ fn a_public_name_in_host_is_refused_and_a_token_is_asked_for() {
         assert_eq!(code, 403, "{path}: {text}");
         assert!(!text.contains("xsa_") && !text.contains("ledger"), "{text}");
     }
+    // Browsers know only the second, and not behind a comma.
+    let mut socket = TcpStream::connect(pages::address(&daemon)).unwrap();
+    write!(socket, "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut refusal = String::new();
+    socket.read_to_string(&mut refusal).unwrap();
+    assert!(refusal.contains("\r\nwww-authenticate: Bearer\r\n"), "{refusal}");
+    assert!(refusal.contains("\r\nwww-authenticate: Basic realm="), "{refusal}");
+    let password = "Authorization: Basic YW55OnMzY3JldC10b2tlbg==\r\n"; // any:s3cret-token
+    assert_eq!(asked("/", &host, password).0, 200);
     for path in ["/healthz", "/readyz"] {
         assert_eq!(asked(path, &host, "").0, 200, "{path} needs no token");
         assert_eq!(asked(path, "evil.example.org:8081", "").0, 403, "{path}");
