@@ -2,7 +2,7 @@
 """Holds the documentation to the truth: links, commands, exit codes and ERROR lines.
 
     .ci/docs.py                everything
-    .ci/docs.py links          every relative link, anchor and path of the repository resolves
+    .ci/docs.py links          every relative link, anchor, path and named test resolves
     .ci/docs.py runbook        every exit code and every ERROR of the source has its heading
     .ci/docs.py run [FILE…]    the commands, taken from the text, do what the text says
 
@@ -138,6 +138,10 @@ def links():
             targets += re.findall(r'(?:src|href)="([^"]+)"', bare)
             for target in targets:
                 checked += follow(path, where, target)
+            for test, target in re.findall(r"\[`(\w+)`\]\(([^)#]+\.rs)\)", line):
+                goal = path.parent / target
+                if goal.exists() and not re.search(rf"\bfn {test}\b", goal.read_text()):
+                    problem(where, f"{target} has no test '{test}'")
     print(f"links: {checked} resolve or are named above (those into the Internet are not followed)")
 
 

@@ -20,6 +20,7 @@ FAULTS = [
     ("a link to no file", "README.md", "(docs/quick-start.md)", "(docs/slow-start.md)", ["links"], "leads nowhere"),
     ("an anchor of no heading", "docs/metrics.md", "#alerts", "#alarms", ["links"], "no heading with this anchor"),
     ("a path of no file", "ARCHITECTURE.md", "`tests/suite/arrows.rs`", "`tests/suite/bows.rs`", ["links"], "is not in the repository"),
+    ("a drill that is not there", "README.md", "[`the_store_refuses_with_403`]", "[`the_store_refuses_with_402`]", ["links"], "has no test 'the_store_refuses_with_402'"),
     ("an exit code without heading", "docs/runbook.md", "### Exit code 3", "### Ends", ["runbook"], "no heading 'Exit code 3'"),
     ("an ERROR without heading", "src/spool/keep.rs", '"a sync failed;', '"a sink failed;', ["runbook"], "'a sink failed'"),
     ("a command that fails", QUICK, "nc -q 1 127.0.0.1 8080", "nc -q 1 127.0.0.1 8079", ["run", QUICK], "ended with 1"),

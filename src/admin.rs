@@ -14,7 +14,7 @@ pub mod status;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use clients::Clients;
@@ -109,7 +109,10 @@ async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Re
     match judged {
         Ok(()) => harden(next.run(request).await),
         Err(refusal @ Refusal::Token) => {
-            let ask = [(header::WWW_AUTHENTICATE, "Bearer")];
+            // The second makes a browser ask for it, so that a person can see the page; browsers do
+            // not look for it behind a comma.
+            let ask = ["Bearer", "Basic realm=\"ADMIN_TOKEN\""];
+            let ask = AppendHeaders(ask.map(|way| (header::WWW_AUTHENTICATE, way)));
             (StatusCode::UNAUTHORIZED, ask, refusal.to_string()).into_response()
         }
         Err(refusal) => (StatusCode::FORBIDDEN, refusal.to_string()).into_response(),

@@ -24,6 +24,7 @@ pub mod silence;
 mod tally;
 pub mod tls;
 pub mod validator;
+mod visits;
 mod worker;
 
 use crate::base::clock::Clock;
@@ -83,6 +84,7 @@ pub struct House {
     tally: Tally,
     misuse: misuse::Notes,
     refused: seldom::Seldom,
+    visits: visits::Visits,
     pace: Option<pace::Pace>,
     stop: watch::Receiver<bool>,
 }
@@ -104,6 +106,7 @@ impl House {
             tally: Tally::default(),
             misuse: misuse::Notes::default(),
             refused: seldom::Seldom::default(),
+            visits: visits::Visits::default(),
             pace: options.rate_limit.map(pace::Pace::new),
             options,
             spool,

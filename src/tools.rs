@@ -168,7 +168,10 @@ fn obey(cli: Cli) -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }),
-        Some(Command::Check(settings)) => check::run(&settings),
+        Some(Command::Check(settings)) => {
+            end_with_the_reader();
+            check::run(&settings)
+        }
         Some(Command::Replay(asked)) => replay::run(&asked),
         Some(Command::Import(asked)) => import::run(&asked),
         Some(Command::Snowflake(asked)) => {
@@ -192,10 +195,27 @@ fn about<T: clap::Args>(
     asked: &WithSettings<T>,
     work: impl Fn(&T, &Settings) -> ExitCode,
 ) -> ExitCode {
+    end_with_the_reader();
     match Settings::from_typed(&asked.settings, &Env::of_process()) {
         Ok((settings, _said_by_run)) => work(&asked.own, &settings),
         Err(problems) => refuse(&problems),
     }
+}
+
+/// What a process reports that a closed pipe ended.
+const CLOSED_PIPE: i32 = 128 + 13;
+
+/// A reader that has seen enough (`… | head`) is no fault, but `println!` panics for it, and only the
+/// words of that panic tell.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let words = panic.payload_as_str().unwrap_or_default();
+        if words.starts_with("failed printing to stdout") && words.contains("Broken pipe") {
+            std::process::exit(CLOSED_PIPE);
+        }
+        usual(panic);
+    }));
 }
 
 fn snowflake_target(settings: &Settings) -> snowflake::Target {

@@ -5,6 +5,8 @@
 //! operators use is an address, a name without dots, or one of the suffixes kept for private use.
 
 use crate::base::secret::Secret;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use std::net::IpAddr;
 
 /// Suffixes that no public name can have, and Kubernetes' own.
@@ -17,7 +19,10 @@ pub enum Refusal {
     #[error("refused: unknown Host; use the address, 'localhost' or this instance's name\n")]
     Host,
     /// No token or the wrong one.
-    #[error("refused: send the header 'Authorization: Bearer <ADMIN_TOKEN>'\n")]
+    #[error(
+        "refused: send the header 'Authorization: Bearer <ADMIN_TOKEN>', or in a browser any user \
+         name and ADMIN_TOKEN as the password\n"
+    )]
     Token,
 }
 
@@ -45,8 +50,8 @@ impl Guard {
             return Err(Refusal::Host);
         }
         let Some(token) = self.token.as_ref().filter(|_| !open) else { return Ok(()) };
-        let given = authorization.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or("");
-        if same(given.as_bytes(), token.reveal().as_bytes()) { Ok(()) } else { Err(Refusal::Token) }
+        let given = authorization.and_then(token_in).unwrap_or_default();
+        if same(&given, token.reveal().as_bytes()) { Ok(()) } else { Err(Refusal::Token) }
     }
 
     fn knows(&self, host: &str) -> bool {
@@ -58,6 +63,16 @@ impl Guard {
             || name.ends_with(".svc.cluster.local")
             || PRIVATE.iter().any(|suffix| name.ends_with(suffix))
     }
+}
+
+/// The token that the header brings: a bearer's, or the password that a browser asked a person for.
+fn token_in(authorization: &str) -> Option<Vec<u8>> {
+    if let Some(bearer) = authorization.strip_prefix("Bearer ") {
+        return Some(bearer.as_bytes().to_vec());
+    }
+    let decoded = BASE64_STANDARD.decode(authorization.strip_prefix("Basic ")?).ok()?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    decoded.get(colon + 1..).map(<[u8]>::to_vec)
 }
 
 fn without_port(host: &str) -> &str {
@@ -104,5 +119,16 @@ mod tests {
         assert_eq!(guard.check(None, None, false), Err(Refusal::Token));
         assert_eq!(guard.check(None, Some("Bearer s3cre"), false), Err(Refusal::Token));
         assert_eq!(guard.check(None, Some("Bearer s3cret"), false), Ok(()));
+        let basic = |text: &str| format!("Basic {}", BASE64_STANDARD.encode(text));
+        for (text, judged) in [
+            ("anybody:s3cret", Ok(())),
+            (":s3cret", Ok(())),
+            ("anybody:s3cre", Err(Refusal::Token)),
+            ("anybody:", Err(Refusal::Token)),
+            ("s3cret", Err(Refusal::Token)),
+        ] {
+            assert_eq!(guard.check(None, Some(&basic(text)), false), judged, "{text}");
+        }
+        assert_eq!(guard.check(None, Some("Basic s3cret"), false), Err(Refusal::Token));
     }
 }

@@ -171,9 +171,9 @@ fn rate_limit(reader: &mut Reader, own: &typed::Listener) -> Option<Limit> {
 }
 
 fn tls(reader: &mut Reader, own: &typed::Listener) -> Option<Tls> {
-    let cert = readable(reader, "TLS_CERT_FILE", &own.tls_cert_file);
-    let key = readable(reader, "TLS_KEY_FILE", &own.tls_key_file);
-    let client_ca_file = readable(reader, "TLS_CLIENT_CA_FILE", &own.tls_client_ca_file);
+    let cert = file(&own.tls_cert_file);
+    let key = file(&own.tls_key_file);
+    let client_ca_file = file(&own.tls_client_ca_file);
     for (file, other, missing) in [(&cert, &key, "TLS_KEY_FILE"), (&key, &cert, "TLS_CERT_FILE")] {
         if file.is_some() && other.is_none() && reader.are_fine(&[missing]) {
             let remedy = "Certificate and key come together: set both, or neither for plain TCP.";
@@ -193,17 +193,9 @@ fn tls(reader: &mut Reader, own: &typed::Listener) -> Option<Tls> {
     Some(Tls { cert_file: cert?, key_file: key?, client_ca_file })
 }
 
-/// A file that can be opened; what it holds is judged when TLS starts.
-fn readable(reader: &mut Reader, variable: &'static str, text: &Text) -> Option<PathBuf> {
-    let remedy = "Name a PEM file that this user may read.";
-    reader.value(variable, text, remedy, |text| {
-        let file = std::fs::File::open(text).and_then(|file| file.metadata());
-        match file {
-            Ok(facts) if facts.is_file() => Ok(PathBuf::from(text)),
-            Ok(_) => Err("is not a file".into()),
-            Err(error) => Err(format!("cannot be opened ({})", error.kind())),
-        }
-    })
+/// A file's name. Whether it can be used is judged where it will be ([`super::surroundings`]).
+fn file(text: &Text) -> Option<PathBuf> {
+    typed(text).map(PathBuf::from)
 }
 
 fn printable(text: &str) -> Result<String, Wrong> {

@@ -64,7 +64,7 @@ pub struct Listen {
     pub tls: Option<Tls>,
 }
 
-/// Files for TLS; each could be opened when the settings were read.
+/// Files for TLS; only [`Settings::for_check`] and [`Settings::for_start`] look into them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// `TLS_CERT_FILE`.

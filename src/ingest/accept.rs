@@ -62,7 +62,7 @@ fn admit(stream: TcpStream, remote: SocketAddr, house: &Arc<House>, tasks: &mut 
 async fn attend(stream: TcpStream, remote: SocketAddr, house: Arc<House>) {
     let registry: &Registry = &house.registry;
     let place = registry.admit(remote);
-    tracing::info!(peer = %place.link().peer(), connections = registry.len(), "connection opened");
+    house.visits.opened(place.link().peer(), registry.len(), &*house.clock);
     let link = Arc::clone(place.link());
     let Some(gate) = &house.options.tls else {
         return serve(stream, link, Arc::clone(&house)).await;

@@ -9,6 +9,7 @@ use super::pace;
 use super::registry::Link;
 use super::sieve::{GiveUp, Sieve};
 use super::tls::is_handshake;
+use super::visits::End;
 use super::worker::{self, Origin, Sifted, Sorted, Worker};
 use super::{House, LAST_READS, OWN_BUFFER, READ_SIZE, share_kib};
 use crate::spool::Lane;
@@ -32,24 +33,8 @@ pub async fn serve<S: AsyncRead + Unpin>(stream: S, link: Arc<Link>, house: Arc<
     let mut connection = Connection::new(stream, link, house);
     let end = connection.run(&mut stop).await;
     connection.finish(&mut stop).await;
-    connection.report(&end);
-}
-
-/// Why a connection ended.
-#[derive(Debug)]
-enum End {
-    /// The peer closed it.
-    Closed,
-    /// The network broke it.
-    Failed(io::Error),
-    /// `IDLE_TIMEOUT`.
-    Idle,
-    /// A newcomer took its place.
-    Replaced,
-    /// The process is ending.
-    Stopping,
-    /// The sieve panicked.
-    Panicked,
+    let Connection { link, house, .. } = &connection;
+    house.visits.ended(link, &end, &*house.clock);
 }
 
 /// What came of one attempt to read.
@@ -213,6 +198,10 @@ impl<S: AsyncRead + Unpin> Connection<S> {
         polled.map(|read| match read {
             Ok(0) => self.ended(buffer, End::Closed),
             Ok(read) => self.take_in(buffer, read, worker),
+            // Over TLS, the end without a farewell: what many senders do.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.ended(buffer, End::Closed)
+            }
             Err(error) => self.ended(buffer, End::Failed(error)),
         })
     }
@@ -405,27 +394,6 @@ impl<S: AsyncRead + Unpin> Connection<S> {
         self.last_read += paused;
         if let Some((_, deadline)) = &mut self.unfinished {
             *deadline += paused;
-        }
-    }
-
-    fn report(&self, end: &End) {
-        let brought = self.link.brought();
-        let (peer, events, rejected) = (&self.peer, brought.events, brought.rejects);
-        match end {
-            End::Closed | End::Stopping | End::Replaced => {
-                tracing::info!(peer, events, rejected, end = ?end, "connection closed");
-            }
-            End::Idle => tracing::info!(peer, events, rejected, "closed after IDLE_TIMEOUT"),
-            End::Failed(error) => {
-                tracing::warn!(peer, events, rejected, %error, "connection broken by the network");
-            }
-            End::Panicked => tracing::error!(
-                peer,
-                events,
-                rejected,
-                "the program failed while reading this connection; its bytes are in the quarantine \
-                 (reason panic): please report them"
-            ),
         }
     }
 }

@@ -38,7 +38,7 @@ pub struct Brought {
     pub bytes: u64,
     /// Events accepted.
     pub events: u64,
-    /// Quarantine records made.
+    /// Rejected pieces, as the ledger counts them: copies of repaired events are none.
     pub rejects: u64,
 }
 

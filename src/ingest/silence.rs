@@ -4,7 +4,9 @@
 //! A peer is known once an event of it is in the spool, whether or not it is still connected, and
 //! across restarts (`DATA_DIR/peers.json`). Its clock stands still while our own reading is stopped
 //! and while the process is down: what we did not listen to is not silence. Nobody ever heard is a
-//! case of its own. Known peers are at most [`MOST_PEERS`]; one that stays silent for [`KEPT`] is
+//! case of its own. This machine itself is watched only as long as no other is known: where
+//! appliances send from elsewhere, `import` and `replay` are no appliance, and where a tunnel ends
+//! here, everybody comes from here. Known peers are at most [`MOST_PEERS`]; one that stays silent for [`KEPT`] is
 //! forgotten aloud. Not trusted: the file; without a readable one the knowing begins anew.
 
 use crate::base::clock::Clock;
@@ -265,8 +267,12 @@ impl State {
         }
         let mut news = News { forgotten: self.forget(limit), ..News::default() };
         let listened = self.listened;
+        let other_hosts = self.peers.keys().any(|peer| !peer.is_loopback());
         for (peer, known) in &mut self.peers {
-            if listened.saturating_sub(known.heard) >= limit && !known.silent {
+            if other_hosts && peer.is_loopback() {
+                known.is_told = false;
+                self.changed |= std::mem::take(&mut known.silent);
+            } else if listened.saturating_sub(known.heard) >= limit && !known.silent {
                 known.silent = true;
                 self.changed = true;
                 known.tell(listened, *peer, &mut news);

@@ -104,9 +104,10 @@ impl Sorted {
         if self.events.is_done() { Lane::Quarantine } else { Lane::Events }
     }
 
-    /// How many events and rejected pieces are in hand.
+    /// How many events and rejected pieces are in hand, as the ledger counts them.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (self.events.items.len() as u64, self.rejects.items.len() as u64)
+        let counted = |batch: &Batch| batch.items.iter().filter(|item| item.counted).count() as u64;
+        (counted(&self.events), counted(&self.rejects))
     }
 }
 

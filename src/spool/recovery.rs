@@ -254,7 +254,10 @@ impl Spool {
         let finding = guard(&self.ledger).check_end(lane);
         self.correct_used(lane, finding.bytes_off);
         if finding.expected == finding.found {
-            tracing::info!(lane = lane.name(), spooled = finding.found, "the ledger balances");
+            // Nothing left over is no news.
+            if finding.found > 0 {
+                tracing::info!(lane = lane.name(), spooled = finding.found, "the ledger balances");
+            }
         } else {
             tracing::error!(
                 lane = lane.name(),

@@ -48,7 +48,7 @@ fn show(status: &Status) {
     let (bytes, segments) = (Size(spool.bytes).about(), spool.segments);
     line(
         "on disk",
-        &format!("{bytes} of {}, {segments} segments wait", Size(spool.max_bytes).about()),
+        &format!("{bytes} of {}, waiting segments: {segments}", Size(spool.max_bytes).about()),
     );
     line("destination", &status.destination);
     line("last object", uploads.last_object.as_deref().unwrap_or("none yet"));

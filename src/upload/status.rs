@@ -133,7 +133,7 @@ impl Board {
             items = landed.items,
             bytes = landed.bytes,
             freshness_ms = u64::try_from(landed.freshness.as_millis()).unwrap_or(u64::MAX),
-            was_there = landed.was_there,
+            was_there = landed.was_there.then_some(true),
             "stored"
         );
         let was = self.change(landed.lane, |status, all| {

@@ -212,6 +212,20 @@ fn a_folder_has_its_quarantine_where_it_was_asked_for() {
 }
 
 #[test]
+fn a_connection_counts_what_the_ledger_counts() {
+    let store = Store::start();
+    let site = Site::new(&store);
+    let daemon = site.start();
+    let mut socket = TcpStream::connect(site.address()).unwrap();
+    socket.write_all(b"<EVENT><a>x & y</a></EVENT> stray <EVENT><a></EVENT>").unwrap();
+    drop(socket);
+    daemon.wait_for("connection closed by the sender");
+    let ended = daemon.terminate();
+    assert!(ended.log.contains("events=1 rejected=2"), "{}", ended.log);
+    assert!(ended.log.contains("received=3 delivered=1 quarantined=2"), "{}", ended.log);
+}
+
+#[test]
 fn a_log_names_nobody() {
     let store = Store::start();
     let mut site = Site::new(&store);

@@ -211,7 +211,8 @@ fn idle_connections_are_closed_after_idle_timeout_and_others_are_not() {
     let log = Drill::new(&[("IDLE_TIMEOUT", "1s")]).run(1, &attack, |daemon, _| {
         wait_until("they are closed", || metric(daemon, "xsa_connections", "") == 0);
     });
-    assert_eq!(log.matches("closed after IDLE_TIMEOUT").count(), 50, "{log}");
+    let said = log.matches("closed after IDLE_TIMEOUT").count();
+    assert!((1..=20).contains(&said), "{said} lines: {log}");
 }
 
 // Slow.
@@ -322,6 +323,12 @@ fn more_connections_than_one_address_may_have() {
     let replaced: Vec<_> = replaced.collect();
     assert!((1..10).contains(&replaced.len()), "{} lines", replaced.len());
     assert!(replaced.iter().all(|line| line.contains("127.0.66.1")), "{replaced:?}");
+    // 20 a minute of each kind, whoever comes.
+    for kind in ["connection opened", "connection closed", "connection broken"] {
+        let told = log.matches(kind).count();
+        assert!(told <= 40, "{told} lines '{kind}'");
+    }
+    assert!(log.contains("connection opened"), "{log}");
 }
 
 #[test]

@@ -189,6 +189,33 @@ fn tls_to_the_plain_port_is_told_once_and_costs_nobody_else_anything() {
 }
 
 #[test]
+fn a_sender_that_hangs_up_without_a_farewell_is_no_trouble_of_the_network() {
+    let (store, authority) = (Store::start(), Authority::new("site"));
+    let site = secured(&store, &authority.issue());
+    let daemon = site.start();
+    let mut sender = Secure::connect(HOME, site.address(), &authority.client(None)).unwrap();
+    sender.send(&Factory::new(seed()).event()).unwrap();
+    sender.hang_up();
+    daemon.wait_for("connection closed by the sender");
+    let ended = daemon.terminate();
+    assert!(!ended.log.contains("WARN"), "{}", ended.log);
+    assert!(ended.log.contains("delivered=1"), "{}", ended.log);
+}
+
+#[test]
+fn healthcheck_and_status_look_at_no_tls_file() {
+    let (store, authority) = (Store::start(), Authority::new("site"));
+    let mut site = secured(&store, &authority.issue());
+    let daemon = site.start();
+    site.set("ADMIN_ADDR", &pages::address(&daemon).to_string());
+    std::fs::remove_dir_all(site.path("tls")).unwrap();
+    for command in ["healthcheck", "status", "ledger"] {
+        let ended = site.run(&[command]);
+        assert_eq!(ended.code(), Some(0), "{command}: {}", ended.log);
+    }
+}
+
+#[test]
 fn an_expired_certificate_is_used_and_told() {
     let store = Store::start();
     let key = rcgen::KeyPair::generate().unwrap();
@@ -330,6 +357,15 @@ fn a_public_name_in_host_is_refused_and_a_token_is_asked_for() {
         assert_eq!(code, 403, "{path}: {text}");
         assert!(!text.contains("xsa_") && !text.contains("ledger"), "{text}");
     }
+    // Browsers know only the second, and not behind a comma.
+    let mut socket = TcpStream::connect(pages::address(&daemon)).unwrap();
+    write!(socket, "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut refusal = String::new();
+    socket.read_to_string(&mut refusal).unwrap();
+    assert!(refusal.contains("\r\nwww-authenticate: Bearer\r\n"), "{refusal}");
+    assert!(refusal.contains("\r\nwww-authenticate: Basic realm="), "{refusal}");
+    let password = "Authorization: Basic YW55OnMzY3JldC10b2tlbg==\r\n"; // any:s3cret-token
+    assert_eq!(asked("/", &host, password).0, 200);
     for path in ["/healthz", "/readyz"] {
         assert_eq!(asked(path, &host, "").0, 200, "{path} needs no token");
         assert_eq!(asked(path, "evil.example.org:8081", "").0, 403, "{path}");
@@ -366,7 +402,7 @@ fn silent_and_slow_clients_of_the_admin_port_cost_nothing() {
     let took = start.elapsed();
     let grown = daemon.peak_memory() - before;
     println!("/readyz behind 200 silent clients: {took:?}; memory grew by {} KiB", grown >> 10);
-    assert_eq!((code, text.as_str()), (200, "ready\n"));
+    assert_eq!((code, text.as_str()), (200, "ready: events are taken\n"));
     assert!(took < Duration::from_secs(2), "{took:?}"); // half of what a head may take
     assert!(grown < 8 << 20, "memory grew by {} KiB", grown >> 10);
     let sent = push(site.address(), Factory::new(seed).events(50), 1, seed);

@@ -27,6 +27,16 @@ fn a_flag_is_a_setting_too() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_fault() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_xml-stream-aggregator"));
+    let ended = check.arg("check").env_clear().stdout(writer).output().unwrap();
+    assert_eq!(ended.status.code(), Some(141), "like any program before `head`");
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
+
+#[test]
 fn a_port_in_use_is_named() {
     let store = Store::start();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

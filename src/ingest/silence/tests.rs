@@ -159,3 +159,18 @@ fn a_peer_that_is_gone_for_good_is_forgotten() {
     assert_eq!(news.forgotten, [peer(1)]);
     assert_eq!(state.known().count(), 0);
 }
+
+#[test]
+fn this_machine_is_watched_only_as_long_as_no_other_is_known() {
+    let room = Room::new();
+    let silence = room.open();
+    let own: IpAddr = [127, 0, 0, 1].into();
+    silence.heard(own);
+    room.pass(&silence, 100, false);
+    assert_eq!(silent(&silence), [Some(own)], "as behind a tunnel");
+    silence.heard(peer(1));
+    room.pass(&silence, 1, false);
+    assert_eq!(silent(&silence), [], "an import, as it turns out");
+    room.pass(&silence, 100, false);
+    assert_eq!(silent(&silence), [Some(peer(1))]);
+}

@@ -62,6 +62,8 @@ pub struct Tally {
     pub unread: usize,
     /// Event objects.
     pub objects: usize,
+    /// Rejected pieces of strangers ([`Rules::strangers`]), wherever they are.
+    pub strangers: usize,
 }
 
 /// Runs the check against a store and the spools of all sites that deliver to it.
@@ -128,13 +130,14 @@ fn compare(
     if received != delivered + quarantined + spooled + damaged {
         wrong.push("does not balance");
     }
-    let found = tally.delivered + tally.quarantined + tally.spooled;
+    let rejected = tally.quarantined + tally.strangers;
+    let found = tally.delivered + rejected + tally.spooled;
     let comparable = !said.is_empty() && !rules.salvaged && rules.stuck == 0;
     if comparable && (received > found || (received < found && !open) || damaged > 0) {
         wrong.push("counts more or less than there is");
     }
     // What is stored and not yet retired is spooled for the ledger and delivered for the check.
-    if comparable && (delivered > tally.delivered || quarantined > tally.quarantined) {
+    if comparable && (delivered > tally.delivered || quarantined > rejected) {
         wrong.push("counts something as delivered that is not there");
     }
     let words = |what| format!("the ledger {what}: {said:?}, found {tally:?}");
@@ -182,6 +185,7 @@ struct Ledger<'a> {
     segments: BTreeMap<String, String>,
     problems: Vec<String>,
     objects: usize,
+    strangers: usize,
 }
 
 impl<'a> Ledger<'a> {
@@ -193,6 +197,7 @@ impl<'a> Ledger<'a> {
             segments: BTreeMap::new(),
             problems: Vec::new(),
             objects: 0,
+            strangers: 0,
         }
     }
 
@@ -202,7 +207,8 @@ impl<'a> Ledger<'a> {
 
     /// Compares what was found with what was sent.
     fn settle(mut self, sent: &[Session]) -> Result<Tally, Vec<String>> {
-        let mut tally = Tally { objects: self.objects, ..Tally::default() };
+        let mut tally =
+            Tally { objects: self.objects, strangers: self.strangers, ..Tally::default() };
         let mut known = BTreeSet::new();
         for session in sent {
             let mut missing_before = false;

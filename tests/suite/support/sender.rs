@@ -118,6 +118,12 @@ impl Secure {
         self.0.flush()
     }
 
+    /// Ends the connection without saying so in TLS; the program closes its side.
+    pub fn hang_up(mut self) {
+        self.0.sock.shutdown(Shutdown::Write).unwrap();
+        std::io::copy(&mut self.0.sock, &mut std::io::sink()).unwrap();
+    }
+
     /// Says that nothing follows and waits until the program has read everything and closes.
     ///
     /// # Errors

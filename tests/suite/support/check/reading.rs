@@ -131,6 +131,8 @@ impl Ledger<'_> {
             let raw = raw(&record);
             let Some(cn) = cn_of(&raw) else {
                 if self.rules.strangers {
+                    // A piece in parts counts once.
+                    self.strangers += usize::from(record["last"].as_bool() != Some(false));
                     continue;
                 }
                 self.complain(format!("{file}: a rejected piece that nobody sent"));
