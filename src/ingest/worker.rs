@@ -104,9 +104,11 @@ impl Sorted {
         if self.events.is_done() { Lane::Quarantine } else { Lane::Events }
     }
 
-    /// How many events and rejected pieces are in hand.
+    /// How many events and rejected pieces are in hand, as the ledger counts them: a copy of a
+    /// repaired event is none, and a piece in parts is one.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (self.events.items.len() as u64, self.rejects.items.len() as u64)
+        let pieces = self.rejects.items.iter().filter(|item| item.counted);
+        (self.events.items.len() as u64, pieces.count() as u64)
     }
 }
 
@@ -148,7 +150,8 @@ impl Outlet for Sorter<'_> {
         let copy = !piece.repaired.is_empty();
         let counted = !copy && piece.part.is_none_or(|part| part.last);
         if copy {
-            self.house.tally.repaired(piece.repaired);
+            let (peer, clock) = (self.origin.peer, &*self.house.clock);
+            self.house.tally.repaired(piece.repaired, peer, clock);
         } else {
             self.decided = piece.position + piece.raw.len() as u64;
         }
