@@ -132,7 +132,8 @@ impl Sorter<'_> {
             detail: "the program failed while reading this; please report it",
             position: 0,
         };
-        self.reject(Piece { raw, fault, position: self.decided, repaired: &[], part: None });
+        let (position, encoding) = (self.decided, None);
+        self.reject(Piece { raw, fault, position, repaired: &[], part: None, encoding });
         Sifted::Panicked
     }
 }
