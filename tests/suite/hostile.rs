@@ -140,8 +140,11 @@ fn compare_records(samples: &[Sample], found: &[Value]) {
     assert_eq!(found.len(), expected.len());
 }
 
+/// A name and how often it must be there.
+type Counts = Vec<(&'static str, u64)>;
+
 /// How many events each rule mended, and how many pieces were rejected for each reason.
-fn counts(samples: &[Sample]) -> (Vec<(&'static str, u64)>, Vec<(&'static str, u64)>) {
+fn counts(samples: &[Sample]) -> (Counts, Counts) {
     let mended = |rule: &str| {
         let lines = texts(samples, "repaired").map(|(_, line)| line["repaired"].as_array());
         lines.filter(|rules| rules.unwrap().contains(&json!(rule))).count() as u64
