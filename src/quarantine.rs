@@ -25,7 +25,13 @@ pub struct Piece<'a> {
     pub repaired: &'a [Repair],
     /// Set for a piece that comes in parts (`too-large`).
     pub part: Option<Part>,
+    /// The label that held for it, if a declaration named one that is not UTF-8 (UTF-16: the bytes
+    /// are decoded). [`UNKNOWN_ENCODING`] for one that is not honoured.
+    pub encoding: Option<&'static str>,
 }
+
+/// Stands for any label that is not honoured, and is none itself.
+pub const UNKNOWN_ENCODING: &str = "unknown";
 
 /// One part of a piece that was too large to be kept in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +60,7 @@ pub fn write_record(
         position: piece.fault.position as u64,
         stream_position: piece.position,
         part: piece.part,
+        encoding: piece.encoding.filter(|_| !piece.raw.is_ascii()).map(Into::into),
         repaired: !piece.repaired.is_empty(),
         repairs: piece.repaired.iter().map(|rule| rule.name().into()).collect(),
         raw: text.map(Into::into),
@@ -77,6 +84,8 @@ struct Line<'a> {
     stream_position: u64,
     #[serde(flatten)]
     part: Option<Part>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    encoding: Option<std::borrow::Cow<'a, str>>,
     repaired: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     repairs: Vec<std::borrow::Cow<'a, str>>,
@@ -103,6 +112,8 @@ pub struct Record {
     pub stream_position: u64,
     /// Set for a piece that comes in parts.
     pub part: Option<Part>,
+    /// The encoding in which `raw` was sent, unless it was UTF-8, ASCII or is decoded.
+    pub encoding: Option<String>,
     /// The event was mended and delivered; this is a copy.
     pub repaired: bool,
     /// The rules that mended it.
@@ -149,6 +160,7 @@ impl Record {
             position: line.position,
             stream_position: line.stream_position,
             part: line.part,
+            encoding: line.encoding.map(Into::into),
             repaired: line.repaired,
             repairs: line.repairs.into_iter().map(Into::into).collect(),
             raw,
@@ -162,7 +174,7 @@ mod tests {
 
     fn piece(raw: &[u8]) -> Piece<'_> {
         let fault = Fault { reason: Reason::Malformed, detail: "d", position: 3 };
-        Piece { raw, fault, position: 70, repaired: &[], part: None }
+        Piece { raw, fault, position: 70, repaired: &[], part: None, encoding: None }
     }
 
     fn line(piece: &Piece<'_>, peer: Option<&str>) -> String {
@@ -211,6 +223,15 @@ mod tests {
         assert_eq!(record.part, Some(part));
         assert!(record.repaired);
         assert_eq!(record.repairs, ["control", "name"]);
+    }
+
+    #[test]
+    fn the_encoding_comes_back_with_bytes_that_need_it() {
+        let piece = |raw| Piece { encoding: Some("windows-1252"), ..piece(raw) };
+        let encoding = |raw| Record::parse(line(&piece(raw), None).as_bytes()).unwrap().encoding;
+        assert_eq!(encoding(b"caf\xE9").as_deref(), Some("windows-1252"));
+        assert_eq!(encoding("café".as_bytes()).as_deref(), Some("windows-1252"));
+        assert_eq!(encoding(b"cafe"), None);
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! What the validator accepts, two independent parsers accept, alone and in the joined document.
+//! What the validator accepts, two independent parsers accept, alone and in the joined document, and
+//! it has a form in every format.
 
 use quick_xml::NsReader;
 use quick_xml::events::Event;
 use xml_stream_aggregator::event::{FOOTER, HEADER};
 use xml_stream_aggregator::ingest::validator::validate;
+use xml_stream_aggregator::upload::encode::element::Element;
 
 fn quick(text: &str) {
     let mut reader = NsReader::from_str(text);
@@ -31,5 +33,8 @@ pub fn check(data: &[u8]) {
             panic!("roxmltree: {error}");
         }
         quick(&joined);
+        if let Err(fault) = Element::parse(event.as_bytes()) {
+            panic!("it cannot be encoded: {fault}");
+        }
     }
 }

@@ -8,6 +8,7 @@
 
 use crate::event::{Fault, Reason};
 use crate::ingest::framer::is_space;
+use crate::quarantine::UNKNOWN_ENCODING;
 use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::borrow::Cow;
 
@@ -42,6 +43,16 @@ impl Charset {
     #[must_use]
     pub const fn mendable(self) -> bool {
         matches!(self, Self::Utf8)
+    }
+
+    /// What a record says of bytes in this encoding; nothing where they are UTF-8 already.
+    #[must_use]
+    pub fn label(self) -> Option<&'static str> {
+        match self {
+            Self::Utf8 | Self::Wide => None,
+            Self::Declared(encoding) => Some(encoding.name()),
+            Self::Unknown => Some(UNKNOWN_ENCODING),
+        }
     }
 
     /// The bytes as text.

@@ -127,7 +127,8 @@ impl Flow {
     /// The odd byte at the end of a UTF-16 stream.
     pub(super) fn half_unit<O: Outlet + ?Sized>(&mut self, raw: &[u8], out: &mut O) {
         let fault = fault(Reason::Encoding, "half a UTF-16 unit");
-        out.reject(Piece { raw, fault, position: self.position, repaired: &[], part: None });
+        let (position, encoding) = (self.position, None);
+        out.reject(Piece { raw, fault, position, repaired: &[], part: None, encoding });
         self.position += raw.len() as u64;
     }
 
@@ -238,6 +239,10 @@ impl Flow {
         match declaration(bytes, self.held) {
             TagReach::Closed(end) => {
                 let text = bytes.get(self.held..end).unwrap_or_default();
+                if self.run.is_some() {
+                    // What came before it keeps the encoding it came in.
+                    self.flush(bytes, out);
+                }
                 if self.options.honour_encodings && self.charset != Charset::Wide {
                     self.charset = Charset::declared(text);
                 }

@@ -104,10 +104,11 @@ impl Sorted {
         if self.events.is_done() { Lane::Quarantine } else { Lane::Events }
     }
 
-    /// How many events and rejected pieces are in hand, as the ledger counts them.
+    /// How many events and rejected pieces are in hand, as the ledger counts them: a copy of a
+    /// repaired event is none, and a piece in parts is one.
     pub(super) fn counts(&self) -> (u64, u64) {
-        let counted = |batch: &Batch| batch.items.iter().filter(|item| item.counted).count() as u64;
-        (counted(&self.events), counted(&self.rejects))
+        let pieces = self.rejects.items.iter().filter(|item| item.counted);
+        (self.events.items.len() as u64, pieces.count() as u64)
     }
 }
 
@@ -131,7 +132,8 @@ impl Sorter<'_> {
             detail: "the program failed while reading this; please report it",
             position: 0,
         };
-        self.reject(Piece { raw, fault, position: self.decided, repaired: &[], part: None });
+        let (position, encoding) = (self.decided, None);
+        self.reject(Piece { raw, fault, position, repaired: &[], part: None, encoding });
         Sifted::Panicked
     }
 }
@@ -149,7 +151,8 @@ impl Outlet for Sorter<'_> {
         let copy = !piece.repaired.is_empty();
         let counted = !copy && piece.part.is_none_or(|part| part.last);
         if copy {
-            self.house.tally.repaired(piece.repaired);
+            let (peer, clock) = (self.origin.peer, &*self.house.clock);
+            self.house.tally.repaired(piece.repaired, peer, clock);
         } else {
             self.decided = piece.position + piece.raw.len() as u64;
         }

@@ -6,6 +6,7 @@
 //! the rest, and a line that was corrected since is another record. A crash between sending and
 //! noting sends that piece again. Copies of repaired events are skipped unless asked for. Parts of
 //! a piece are joined, over all files given; a piece of which parts are missing is not sent.
+//! A piece in another encoding than UTF-8 is sent behind a declaration that names it.
 //! An object is fetched whole; what was sent of it is noted in the folder where this is run.
 //! Not trusted: the lines. A bad one is named and the others go on.
 
@@ -14,7 +15,7 @@ pub mod progress;
 mod sources;
 
 use super::door::{Door, DoorError, bytes};
-use crate::quarantine::Record;
+use crate::quarantine::{Record, UNKNOWN_ENCODING};
 use anyhow::{Context, Result};
 use lines::{Found, Line};
 use sources::Source;
@@ -52,6 +53,7 @@ struct Piece {
     lines: Vec<(usize, Line)>,
     next: u32,
     whole: bool,
+    encoding: Option<String>,
 }
 
 /// Exit code 0 if everything that was to be sent has been sent, now or before.
@@ -117,8 +119,9 @@ struct Plan {
 
 impl Plan {
     fn add(&mut self, file: usize, line: Line, record: Record) {
+        let encoding = record.encoding;
         let Some(part) = record.part else {
-            self.pieces.push(Piece { lines: vec![(file, line)], next: 0, whole: true });
+            self.pieces.push(Piece { lines: vec![(file, line)], next: 0, whole: true, encoding });
             return;
         };
         let key = (record.peer, part.piece);
@@ -128,6 +131,7 @@ impl Plan {
         }
         if let Some(piece) = self.pieces.get_mut(place) {
             piece.add(file, line, part.part, part.last);
+            piece.encoding = piece.encoding.take().or(encoding);
         }
         match part.last {
             true => self.open.remove(&key),
@@ -143,6 +147,15 @@ impl Piece {
         // A part out of its turn: one before it is missing, so the piece stays incomplete.
         self.next = if follows { part.saturating_add(1) } else { u32::MAX };
         self.whole = last && follows;
+    }
+
+    /// What must stand before it, so that it is read as it was. The record may have been edited: what
+    /// can be no label counts as one that is not known, which guesses nothing.
+    fn declaration(&self) -> Vec<u8> {
+        let Some(label) = &self.encoding else { return Vec::new() };
+        let is_label = label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+        let label = if is_label { label } else { UNKNOWN_ENCODING };
+        format!("<?xml version=\"1.0\" encoding=\"{label}\"?>").into_bytes()
     }
 
     fn is_sent(&self, files: &[Source]) -> bool {
@@ -163,8 +176,8 @@ fn send(args: &Args, files: &mut [Source], piece: &Piece, summary: &mut Summary)
         summary.incomplete += 1;
         return Ok(());
     }
-    let sent =
-        args.door.send(Joined { files: &mut *files, piece, next: 0, part: Vec::new(), at: 0 });
+    let part = piece.declaration();
+    let sent = args.door.send(Joined { files: &mut *files, piece, next: 0, part, at: 0 });
     summary.bytes += sent.map_err(|error| named(files, piece, error))?;
     summary.sent += 1;
     for (file, line) in &piece.lines {

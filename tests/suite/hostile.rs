@@ -13,7 +13,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use xml_stream_aggregator::event::{FOOTER, HEADER};
+use xml_stream_aggregator::event::{FOOTER, HEADER, Reason, Repair};
 
 struct Sample {
     name: String,
@@ -140,6 +140,51 @@ fn compare_records(samples: &[Sample], found: &[Value]) {
     assert_eq!(found.len(), expected.len());
 }
 
+/// A name and how often it must be there.
+type Counts = Vec<(&'static str, u64)>;
+
+/// How many events each rule mended, and how many pieces were rejected for each reason.
+fn counts(samples: &[Sample]) -> (Counts, Counts) {
+    let mended = |rule: &str| {
+        let lines = texts(samples, "repaired").map(|(_, line)| line["repaired"].as_array());
+        lines.filter(|rules| rules.unwrap().contains(&json!(rule))).count() as u64
+    };
+    // A piece in parts is one.
+    let is_end = |line: &Value| line["part"].is_null() || line["part"][2] == true;
+    let rejected = |reason: &str| {
+        let lines = texts(samples, "reject").filter(|(_, line)| line["reject"] == reason);
+        lines.filter(|(_, line)| is_end(line)).count() as u64
+    };
+    (
+        Repair::ALL.map(Repair::name).into_iter().map(|rule| (rule, mended(rule))).collect(),
+        Reason::ALL.map(Reason::name).into_iter().map(|why| (why, rejected(why))).collect(),
+    )
+}
+
+/// The metrics have the names of the records, and count like the ledger.
+fn compare_metrics(daemon: &Daemon, samples: &[Sample]) {
+    let (mended, rejected) = counts(samples);
+    for (rule, count) in mended {
+        let label = format!("xsa_events_repaired_total{{rule=\"{rule}\"}}");
+        assert_eq!(metric(daemon, &label), count, "{rule}");
+    }
+    for (reason, count) in rejected {
+        let label = format!("xsa_pieces_rejected_total{{reason=\"{reason}\"}}");
+        assert_eq!(metric(daemon, &label), count, "{reason}");
+    }
+}
+
+/// The log names the rules that mended something, and what is said of connections adds up.
+fn compare_log(log: &str, samples: &[Sample]) {
+    let (mended, rejected) = counts(samples);
+    for (rule, count) in mended {
+        assert_eq!(log.contains(&format!(" rule=\"{rule}\"")), count > 0, "{rule}: {log}");
+    }
+    let said = log.split(" rejected=").skip(1).map(|rest| rest.split(' ').next().unwrap());
+    let said: u64 = said.map(|number| number.parse::<u64>().unwrap()).sum();
+    assert_eq!(said, rejected.iter().map(|(_, count)| count).sum::<u64>(), "{log}");
+}
+
 fn run(settings: &Settings, samples: &[Sample]) {
     let store = Store::start();
     let mut site = Site::new(&store);
@@ -152,9 +197,11 @@ fn run(settings: &Settings, samples: &[Sample]) {
     assert_eq!(metric(&daemon, "xsa_skipped_bytes_total"), skipped);
     let rescued = texts(samples, "rescued").count() as u64;
     assert_eq!(metric(&daemon, "xsa_events_rescued_total"), rescued);
+    compare_metrics(&daemon, samples);
     let ended = daemon.terminate();
     assert_eq!(ended.code(), Some(0), "{}", ended.log);
     assert!(!ended.log.contains("panic"), "{}", ended.log);
+    compare_log(&ended.log, samples);
     compare_events(samples, &delivered(&store));
     compare_records(samples, &quarantined(&store));
 }

@@ -4,6 +4,8 @@ use crate::support::appliance::{Factory, Session, push, seed};
 use crate::support::check::{Rules, check};
 use crate::support::process::{Site, wait_until};
 use crate::support::store::{Fault, Rule, Store, files};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use xml_stream_aggregator::quarantine::Record;
 
 /// The quarantine objects, saved where `replay` reads them.
 fn fetch_quarantine(store: &Store, site: &Site) -> std::path::PathBuf {
@@ -57,6 +59,41 @@ fn a_corrected_record_is_replayed_once() {
     let objects = store.objects("xml-events/");
     let text: String = objects.iter().map(|o| String::from_utf8_lossy(&o.bytes)).collect();
     assert!(text.contains(&large) && text.contains("<EVENT><cn>1</cn></EVENT>"));
+}
+
+#[test]
+fn a_record_in_another_encoding_is_read_in_it_again() {
+    let store = Store::start();
+    let site = Site::new(&store);
+    let daemon = site.start();
+    let sent: [&[u8]; 3] = [
+        b"d\xC3\xA9j\xC3\xA0<?xml version='1.0' encoding='shift_jis'?>",
+        b"<EVENT><cn>\x93\xFA\x96{</oops></EVENT>",
+        b"<?xml version='1.0' encoding='koi9'?><EVENT><cn>\xC1</cn></EVENT>",
+    ];
+    std::fs::write(site.path("in.xml"), sent.concat()).unwrap();
+    assert_eq!(site.run(&["import", "in.xml"]).code(), Some(0));
+    assert_eq!(daemon.terminate().code(), Some(0));
+    let path = fetch_quarantine(&store, &site);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let records: Vec<_> = text.lines().map(|l| Record::parse(l.as_bytes()).unwrap()).collect();
+    let encodings: Vec<_> = records.iter().map(|record| record.encoding.as_deref()).collect();
+    assert_eq!(encodings, [None, Some("Shift_JIS"), Some("unknown")]);
+    let daemon = site.start();
+    let corrected = |old: &str| {
+        let raw = BASE64_STANDARD.decode(old).unwrap();
+        let raw = [raw.strip_suffix(b"</oops></EVENT>").unwrap(), b"</cn></EVENT>"].concat();
+        BASE64_STANDARD.encode(raw)
+    };
+    let old = BASE64_STANDARD.encode(&records[1].raw);
+    std::fs::write(&path, text.replace(&old, &corrected(&old))).unwrap();
+    let replayed = site.run(&["replay", "quarantine.ndjson"]);
+    assert!(replayed.output.contains("replayed 3 pieces"), "{}", replayed.output);
+    assert_eq!(daemon.terminate().code(), Some(0));
+    let objects = store.objects("xml-events/");
+    let text: String = objects.iter().map(|o| String::from_utf8_lossy(&o.bytes)).collect();
+    assert!(text.contains("<EVENT><cn>日本</cn></EVENT>"), "{text}");
+    assert_eq!(delivered(&store), 1, "nothing is guessed of the unknown one: {text}");
 }
 
 #[test]

@@ -108,6 +108,27 @@ fn following_shows_each_new_object_once_and_survives_the_store() {
 }
 
 #[test]
+fn following_asks_again_for_an_object_that_could_not_be_fetched() {
+    let store = Store::start();
+    let follower = follow(&store, &["--json"]);
+    follower.wait_for("0 objects are there already");
+    store.fault(Rule::always(Fault::Denied).at("xml-events/1.xml"));
+    store.plant("xml-events/1.xml", &document(&["Anna"]), &[]);
+    follower.wait_for("xml-events/1.xml: is asked for again: cannot be fetched");
+    store.plant("xml-events/2.xml", &document(&["Bert"]), &[]);
+    wait_until("the object behind it is shown", || follower.output().contains("Bert"));
+    assert!(!follower.output().contains("Anna"));
+    store.heal();
+    wait_until("the object is shown after all", || follower.output().contains("Anna"));
+    store.plant("xml-events/3.xml", &document(&["Carl"]), &[]);
+    wait_until("following goes on", || follower.output().contains("Carl"));
+    let (output, log) = (follower.output(), follower.log());
+    follower.kill();
+    assert_eq!(output.matches("\"cn\"").count(), 3, "each once: {output}");
+    assert_eq!(log.matches("is asked for again").count(), 1, "said once: {log}");
+}
+
+#[test]
 fn the_quarantine_in_the_store_is_replayed_once() {
     let store = Store::start();
     let mut site = Site::new(&store);

@@ -85,7 +85,8 @@ impl Flow {
         let raw = bytes.get(self.held..end).unwrap_or_default();
         self.accept(bytes, end, mended.text.as_bytes(), out);
         let repaired: &[Repair] = &mended.rules;
-        out.reject(Piece { raw, fault, position, repaired, part: None });
+        let encoding = self.charset.label();
+        out.reject(Piece { raw, fault, position, repaired, part: None, encoding });
         Step::On
     }
 
@@ -100,7 +101,8 @@ impl Flow {
     ) -> Step {
         self.flush(bytes, out);
         let raw = bytes.get(self.held..end).unwrap_or_default();
-        out.reject(Piece { raw, fault, position: self.position, repaired: &[], part });
+        let (position, encoding) = (self.position, self.charset.label());
+        out.reject(Piece { raw, fault, position, repaired: &[], part, encoding });
         self.advance(end, self.stream_length(raw))
     }
 }

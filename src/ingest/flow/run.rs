@@ -83,6 +83,7 @@ impl Flow {
                     position: self.position,
                     repaired: &[],
                     part: None,
+                    encoding: self.charset.label(),
                 });
             }
         }

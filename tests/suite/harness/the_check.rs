@@ -16,7 +16,8 @@ fn passes_what_is_right() {
     let sessions = [Session::of(events[..11].to_vec()), Session::in_kernel(events[11..].into())];
     // Of every three one is malformed: the 3rd and 9th can be mended, the 6th and 12th not.
     // The 12th is nowhere.
-    let expected = Tally { delivered: 8, quarantined: 1, spooled: 2, unread: 1, objects: 1, strangers: 0 };
+    let expected =
+        Tally { delivered: 8, quarantined: 1, spooled: 2, unread: 1, objects: 1, strangers: 0 };
     assert_eq!(check(&store, &[&site], &sessions, &rules()), expected);
 }
 
