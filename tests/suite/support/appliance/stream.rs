@@ -171,10 +171,13 @@ impl Line {
 
 /// Bytes of a loopback connection that its reader has not taken: what lies in the sender's queue
 /// and in the reader's. None: there is no such connection.
+///
+/// The sender's queue is looked at first: what moves to the reader's in between counts twice, and
+/// never as read.
 #[cfg(target_os = "linux")]
 fn unread(listener: u16, sender: u16) -> Option<u64> {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let queue = |from: u16, to: u16, which: usize| {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
         let row = table.lines().skip(1).find(|line| {
             let mut fields = line.split_whitespace().skip(1);
             let ours = fields.next().unwrap().ends_with(&format!(":{from:04X}"));
