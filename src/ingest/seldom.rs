@@ -39,8 +39,8 @@ impl Seldom {
         Self::new(20, Duration::from_secs(60))
     }
 
-    /// Whether to speak now, and how many times nothing was said since the last line.
-    pub(super) fn due(&self, clock: &dyn Clock) -> Option<u64> {
+    /// Whether to speak now, and how many times nothing was said since the last line, if ever.
+    pub(super) fn due(&self, clock: &dyn Clock) -> Option<Option<u64>> {
         let now = clock.monotonic();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let running = state.span.filter(|(since, _)| now.saturating_sub(*since) < self.span);
@@ -50,7 +50,8 @@ impl Seldom {
             return None;
         }
         state.span = Some((since, said + 1));
-        Some(std::mem::take(&mut state.unsaid))
+        let unsaid = std::mem::take(&mut state.unsaid);
+        Some((unsaid > 0).then_some(unsaid))
     }
 }
 
@@ -77,23 +78,23 @@ pub(super) mod tests {
     #[test]
     fn one_line_in_ten_seconds_and_the_next_says_how_many_were_held_back() {
         let (clock, seldom) = (Dial::default(), Seldom::default());
-        assert_eq!(seldom.due(&clock), Some(0));
+        assert_eq!(seldom.due(&clock), Some(None));
         assert_eq!((seldom.due(&clock), seldom.due(&clock)), (None, None));
         clock.0.store(9_999, Ordering::Relaxed);
         assert_eq!(seldom.due(&clock), None);
         clock.0.store(10_000, Ordering::Relaxed);
-        assert_eq!(seldom.due(&clock), Some(3));
+        assert_eq!(seldom.due(&clock), Some(Some(3)));
         clock.0.store(30_000, Ordering::Relaxed);
-        assert_eq!(seldom.due(&clock), Some(0));
+        assert_eq!(seldom.due(&clock), Some(None));
     }
 
     #[test]
     fn a_few_visits_are_told_one_by_one_and_a_flood_as_a_number() {
         let (clock, visits) = (Dial::default(), Seldom::a_few());
-        let said = |times: u32| (0..times).filter(|_| visits.due(&clock) == Some(0)).count();
+        let said = |times: u32| (0..times).filter(|_| visits.due(&clock) == Some(None)).count();
         assert_eq!((said(20), said(1_000)), (20, 0));
         clock.0.store(60_000, Ordering::Relaxed);
-        assert_eq!(visits.due(&clock), Some(1_000));
+        assert_eq!(visits.due(&clock), Some(Some(1_000)));
         assert_eq!(said(1_000), 19);
     }
 }

@@ -42,7 +42,7 @@ impl Visits {
     /// Somebody came; `connections` are open now.
     pub(super) fn opened(&self, peer: IpAddr, connections: usize, clock: &dyn Clock) {
         let Some(unsaid) = self.opened.due(clock) else { return };
-        tracing::info!(%peer, connections, unsaid = some(unsaid), "connection opened");
+        tracing::info!(%peer, connections, unsaid, "connection opened");
     }
 
     /// A connection has ended, and whatever it brought is in the spool.
@@ -61,12 +61,12 @@ impl Visits {
         let Some(unsaid) = self.closed.due(clock) else { return };
         let (peer, brought) = (link.peer(), link.brought());
         let (events, rejected) = (brought.events, brought.rejects);
-        tracing::info!(%peer, events, rejected, unsaid = some(unsaid), "{words}");
+        tracing::info!(%peer, events, rejected, unsaid, "{words}");
     }
 
     fn broke(&self, link: &Link, error: &io::Error, clock: &dyn Clock) {
         let Some(unsaid) = self.broken.due(clock) else { return };
-        let (peer, brought, unsaid) = (link.peer(), link.brought(), some(unsaid));
+        let (peer, brought) = (link.peer(), link.brought());
         let (events, rejected) = (brought.events, brought.rejects);
         tracing::warn!(%peer, events, rejected, %error, unsaid, "connection broken by the network");
     }
@@ -81,9 +81,4 @@ fn panicked(link: &Link) {
         "the program failed while reading this connection; its bytes are in the quarantine (reason \
          panic): please report them"
     );
-}
-
-/// Nothing left unsaid needs no word.
-fn some(unsaid: u64) -> Option<u64> {
-    (unsaid > 0).then_some(unsaid)
 }

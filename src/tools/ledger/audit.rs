@@ -189,7 +189,7 @@ impl Audit {
                 "", self.uncounted_objects
             );
         }
-        println!("  {:<12} {:>14} objects of other writers", "others", self.others);
+        println!("  {:<12} {:>14} objects of other writers, probes", "others", self.others);
         let (events, pieces) = (self.unknown(ledger), self.unknown_pieces(ledger));
         if events + pieces > 0 {
             println!(
