@@ -1,18 +1,21 @@
 //! What is whole in a damaged file stays; the rest is set aside.
 //!
 //! One look serves a file that was never sealed, one whose sync failed, and a sealed one whose
-//! checksum differs. Events are found by the framer and the validator ([`super::Recoverer`]), records by their
-//! lines. Whatever is neither a whole item nor our own header and footer is copied to `damaged/`,
-//! synced, before anything is cut off or replaced. Nothing in `damaged/` is ever removed or
-//! overwritten. Memory: one buffer, and one range per hole.
+//! checksum differs. Events are found by the framer and the validator ([`super::Recoverer`]),
+//! records by their lines. Whatever is neither a whole item nor our own header and footer is copied
+//! to `damaged/`, synced, before anything is cut off or replaced. Nothing in `damaged/` is ever
+//! removed or overwritten. Memory: one buffer, and one range per hole.
 
-use super::manifest::{Manifest, Salvaged};
+mod copy;
+
+use super::manifest::Manifest;
 use super::names::State;
 use super::open::{self, OpenSegment};
 use super::{Closing, Lane, Spool, guard};
 use crate::base::checksum::{Checksum, Running};
 use crate::base::disk::{self, Disk, DiskFile};
 use crate::event::ElementName;
+use copy::Copy;
 use serde::Deserialize;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Read};
@@ -301,48 +304,6 @@ fn look_for_lines(
         line.clear();
     }
     Ok(())
-}
-
-/// A file that is written beside the one it will replace.
-#[derive(Debug)]
-pub(super) struct Copy {
-    file: Box<dyn DiskFile>,
-    length: u64,
-    running: Running,
-}
-
-impl Copy {
-    fn begin(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
-        let file = disk.create(&path.with_added_extension("tmp"))?;
-        Ok(Self { file, length: 0, running: Running::default() })
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        disk::write_all_at(&*self.file, self.length, bytes)?;
-        self.running.update(bytes);
-        self.length += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn range(&mut self, source: &dyn DiskFile, range: &Range<u64>) -> io::Result<()> {
-        each_part(source, range, &mut |part| self.bytes(part))
-    }
-
-    fn salvaged(&self, whole: &Whole) -> Salvaged {
-        Salvaged {
-            items: whole.items,
-            counted: whole.counted,
-            bytes: self.length,
-            checksum: self.running.value(),
-        }
-    }
-
-    /// Sync and rename; the folder is the caller's to sync.
-    fn place(self, disk: &dyn Disk, path: &Path) -> io::Result<(Arc<dyn DiskFile>, u64, Running)> {
-        self.file.sync()?;
-        disk.rename(&path.with_added_extension("tmp"), path)?;
-        Ok((Arc::from(self.file), self.length, self.running))
-    }
 }
 
 /// The checksum of part of a file.

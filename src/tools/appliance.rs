@@ -90,12 +90,6 @@ impl Appliance {
         }
     }
 
-    /// The same appliance with its clock set; without this it starts at 2026-01-05 00:00 UTC.
-    #[must_use]
-    pub fn starting_at(self, start: Timestamp) -> Self {
-        Self { start, stamps: Stamps::at(start), ..self }
-    }
-
     /// Sets the clock of a running appliance: for one that sends at the pace of real time.
     pub fn set_time(&mut self, now: Timestamp) {
         let passed = i64::from(self.count / EVENTS_PER_SECOND);

@@ -4,7 +4,7 @@
 use crate::support::appliance::{Event, Factory, Session, push, seed};
 use crate::support::check::{Rules, check, check_folder};
 use crate::support::process::{Site, wait_until};
-use crate::support::store::{Store, files};
+use crate::support::store::{Fault, Rule, Store, files};
 use rustix::process::Signal;
 use std::io::Write;
 use std::net::TcpStream;
@@ -177,6 +177,40 @@ fn an_unreachable_store_at_start_is_no_error() {
     store.heal();
     site.wait_until_drained();
     assert_eq!(check(&store, &[&site], &sent, &Rules::default()).delivered, 100);
+}
+
+#[test]
+fn other_settings_after_a_restart_do_not_deliver_a_segment_under_another_extension() {
+    let store = Store::start();
+    let mut site = Site::new(&store);
+    site.set("ROTATION_INTERVAL", "1").set("SHUTDOWN_TIMEOUT", "1s");
+    // The object is stored, but nobody can tell.
+    store.fault(Rule::always(Fault::LoseAnswer).puts().at("xml-events/"));
+    store.fault(Rule::always(Fault::Denied).heads().at("xml-events/"));
+    let daemon = site.start();
+    connect(&site).write_all(b"<EVENT><cn>1</cn></EVENT>").unwrap();
+    wait_until("the object is there", || !extensions(&store).is_empty());
+    assert_eq!(daemon.terminate().code(), Some(0));
+    assert_eq!(extensions(&store), ["xml"]);
+    assert!(!site.spooled("events", "sealed").is_empty(), "it was retired unconfirmed");
+    site.set("OUTPUT_FORMAT", "ndjson").set("COMPRESSION", "gzip").set("SHUTDOWN_TIMEOUT", "30s");
+    store.heal();
+    let daemon = site.start();
+    connect(&site).write_all(b"<EVENT><cn>2</cn></EVENT>").unwrap();
+    daemon.wait_until_received(2);
+    let ended = daemon.terminate();
+    assert_eq!(ended.code(), Some(0), "{}", ended.log);
+    assert!(ended.log.contains("stopped received=2 delivered=2"), "{}", ended.log);
+    assert_eq!(extensions(&store), ["ndjson.gz", "xml"]);
+}
+
+/// What stands behind the first dot of each event object's name.
+fn extensions(store: &Store) -> Vec<String> {
+    let objects = store.objects("xml-events/");
+    let mut found: Vec<_> =
+        objects.iter().map(|o| o.key.split_once('.').unwrap().1.to_owned()).collect();
+    found.sort();
+    found
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! | [`arrows`] | the source keeps the arrows of ARCHITECTURE.md, and every file has its header |
 //! | [`harness`] | the store and the checks of this suite do what the tests below rely on |
 //! | [`delivery`] | one event's whole way, from plain sockets to objects that an independent parser reads |
+//! | [`volume`] | the job in its ordinary size: 100,000 events over eight connections |
 //! | [`settings`] | wrong settings and unusable surroundings: message and exit code |
 //! | [`uploads`] | the uploads alone against a real store that fails in every way |
 //! | [`hostile`] | hostile input and datagrams on real sockets: what arrives, byte for byte |
