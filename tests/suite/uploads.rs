@@ -394,7 +394,10 @@ fn a_crash_before_retiring_leaves_one_object_in_a_store_that_drops_metadata() {
     let house = House::open(&shelf, s3(&store, "xml-events/"));
     house.drained();
     assert!(shelf.is_empty());
-    assert_eq!(keys(&store, "xml-events/"), ["xml-events/20260301_040507_a-events-000000000001.xml"]);
+    assert_eq!(
+        keys(&store, "xml-events/"),
+        ["xml-events/20260301_040507_a-events-000000000001.xml"]
+    );
     assert_eq!(store.rewritten(), []);
 }
 

@@ -54,7 +54,7 @@ fn a_spool_of_the_first_version_drains_under_its_own_names() {
 
     let ended = site.run(&["ledger", "--json"]);
     let ledger: serde_json::Value = serde_json::from_str(&ended.output).unwrap();
-    let count = |name: &str| ledger["ledger"][name].as_u64().unwrap();
+    let count = |name: &str| ledger[name].as_u64().unwrap();
     assert_eq!((count("delivered"), count("quarantined")), (EVENTS, PIECES), "{ledger}");
     assert_eq!((count("received"), count("spooled")), (EVENTS + PIECES, 0), "{ledger}");
     let ended = daemon.terminate();
