@@ -214,8 +214,8 @@ impl Spool {
         let paths = Paths::new(&options.dir);
         make_folders(&*disk, &paths)?;
         let lock = lock_folder(&*disk, &paths)?;
-        let id = spool_id(&*disk, &paths)?;
-        let ledger = load_ledger(&*disk, &paths, &id)?;
+        let ledger = load_ledger(&*disk, &paths, spool_id(&*disk, &paths)?)?;
+        let id = ledger.spool_id().to_owned();
         let lanes = PerLane::make(|lane| LaneState::new(ledger.totals(lane)));
         let spool = Arc::new(Self {
             options,

@@ -11,13 +11,17 @@
 
 mod spool_kit;
 
+use spool_kit::bad::BadSector;
 use spool_kit::{Rig, push};
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use xml_stream_aggregator::base::checksum::Checksum;
+use xml_stream_aggregator::base::disk::OsDisk;
 use xml_stream_aggregator::spool::manifest::SealedBy;
-use xml_stream_aggregator::spool::{Batch, Lane, Spool, read_ledger};
+use xml_stream_aggregator::spool::{Batch, Lane, OpenError, Spool, read_ledger};
 
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<EVENTS>\n";
 
@@ -330,6 +334,123 @@ fn a_ledger_with_a_changed_digit_costs_no_segment() {
     assert_eq!(spool.oldest(Lane::Events, None), Some(second));
     assert_eq!(spool.ledger().spooled, 1);
     assert!(rig.files("").contains(&"ledger.broken".to_owned()));
+}
+
+/// Two segments sealed and one of them retired; gives the ledger file.
+fn delivered_one_of_two(rig: &Rig) -> serde_json::Value {
+    let spool = rig.open();
+    for event in ["<EVENT>1</EVENT>", "<EVENT>2</EVENT>"] {
+        push(&spool, &[event]).unwrap();
+        spool.seal(SealedBy::Request);
+    }
+    spool.retire(Lane::Events, 1).unwrap();
+    drop(spool);
+    serde_json::from_slice(&fs::read(rig.dir.path().join("ledger")).unwrap()).unwrap()
+}
+
+/// An update must not cost the counts, nor the numbers that were used.
+#[test]
+fn a_ledger_of_another_version_of_the_program_is_believed() {
+    let sum = |ledger: &serde_json::Value| {
+        let mut lanes = ledger.as_object().unwrap().clone();
+        lanes.retain(|name, _| ["events", "quarantine", "logs"].contains(&name.as_str()));
+        Checksum::of(&serde_json::to_vec(&lanes).unwrap()).to_string()
+    };
+    type Change<'a> = &'a dyn Fn(&mut serde_json::Value);
+    let without_checksum: Change<'_> = &|ledger| {
+        ledger["version"] = 1.into();
+        ledger.as_object_mut().unwrap().shift_remove("checksum");
+    };
+    let first_with_checksum: Change<'_> = &|ledger| ledger["version"] = 1.into();
+    let with_a_field_more: Change<'_> = &|ledger| {
+        ledger["events"]["later"] = true.into();
+        ledger["checksum"] = sum(ledger).into();
+    };
+    for change in [without_checksum, first_with_checksum, with_a_field_more] {
+        let rig = Rig::new();
+        let mut ledger = delivered_one_of_two(&rig);
+        change(&mut ledger);
+        fs::write(rig.dir.path().join("ledger"), ledger.to_string()).unwrap();
+        let spool = recovered(&rig);
+        let sums = spool.ledger();
+        assert_eq!((sums.received, sums.delivered, sums.spooled), (2, 1, 1), "{ledger}");
+        assert!(!rig.files("").contains(&"ledger.broken".to_owned()));
+    }
+}
+
+#[test]
+fn a_ledger_without_its_checksum_is_believed_only_from_a_version_that_had_none() {
+    let rig = Rig::new();
+    let mut ledger = delivered_one_of_two(&rig);
+    ledger.as_object_mut().unwrap().shift_remove("checksum");
+    fs::write(rig.dir.path().join("ledger"), ledger.to_string()).unwrap();
+    assert_eq!(recovered(&rig).ledger().delivered, 0);
+}
+
+#[test]
+fn a_ledger_of_a_newer_version_is_refused_whatever_its_shape_and_left_alone() {
+    let rig = Rig::new();
+    delivered_one_of_two(&rig);
+    let path = rig.dir.path().join("ledger");
+    fs::write(&path, "{\"version\":3,\"lanes\":[]}").unwrap();
+    let opened = Spool::open(rig.options.clone(), Arc::new(OsDisk), rig.clock.clone());
+    assert!(matches!(opened, Err(OpenError::Newer { .. })));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"version\":3,\"lanes\":[]}");
+}
+
+/// The last number went with the ledger: what follows must still be a segment like no other.
+#[test]
+fn no_identity_is_used_twice_although_the_ledger_was_lost() {
+    let rig = Rig::new();
+    let spool = rig.open();
+    push(&spool, &["<EVENT>1</EVENT>"]).unwrap();
+    spool.seal(SealedBy::Request);
+    let number = spool.oldest(Lane::Events, None).unwrap();
+    let before = spool.manifest(Lane::Events, number).unwrap().identity;
+    spool.retire(Lane::Events, number).unwrap();
+    drop(spool);
+    fs::write(rig.dir.path().join("ledger"), "").unwrap();
+    let spool = recovered(&rig);
+    push(&spool, &["<EVENT>2</EVENT>"]).unwrap();
+    spool.seal(SealedBy::Request);
+    let number = spool.oldest(Lane::Events, None).unwrap();
+    assert_ne!(spool.manifest(Lane::Events, number).unwrap().identity, before);
+}
+
+/// A bad sector in one file must not keep the events of all others from the store.
+#[test]
+fn a_segment_that_cannot_be_read_holds_back_no_other() {
+    let rig = Rig::new();
+    let bad = left_open(&rig, &["<EVENT>1</EVENT>"]);
+    left_open(&rig, &["<EVENT>2</EVENT>"]);
+    let disk = Arc::new(BadSector::at(&bad));
+    let spool = Spool::open(rig.options.clone(), disk.clone(), rig.clock.clone()).unwrap();
+    spool.recover();
+    assert_eq!(text(&spool, Lane::Events), format!("{HEAD}<EVENT>2</EVENT>\n</EVENTS>\n"));
+    disk.mend();
+    rig.clock.advance(Duration::from_secs(11));
+    spool.tick();
+    let sums = spool.ledger();
+    assert!(sums.is_balanced() && sums.checked, "{sums:?}");
+    assert_eq!(sums.spooled, 2);
+}
+
+#[test]
+fn a_segment_that_cannot_be_sealed_holds_back_no_other() {
+    let mut rig = Rig::new();
+    rig.options.max_file_size = 100;
+    let disk = Arc::new(BadSector::at(&rig.dir.path().join("events/000000000001.open")));
+    let spool = Spool::open(rig.options.clone(), disk.clone(), rig.clock.clone()).unwrap();
+    let long = format!("<EVENT>{}</EVENT>", "1".repeat(60));
+    push(&spool, &[&long, "<EVENT>2</EVENT>"]).unwrap();
+    spool.seal(SealedBy::Request);
+    assert_eq!(spool.oldest(Lane::Events, None), Some(2));
+    assert_eq!(spool.ledger().received, 2);
+    disk.mend();
+    spool.tick();
+    assert_eq!(spool.oldest(Lane::Events, None), Some(1));
+    let sums = spool.ledger();
+    assert!(sums.is_balanced() && sums.spooled == 2, "{sums:?}");
 }
 
 #[test]

@@ -24,12 +24,19 @@ const KEEPALIVE_RETRIES: u32 = 6;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until the order to stop, then returns when every connection has handed over what it had.
+///
+/// Whoever was replaced with rejected bytes in hand, for which there is no room, stays until there
+/// is: at twice `MAX_CONNECTIONS` newcomers wait in the kernel, or those that stay would take all
+/// memory and file descriptors.
 pub async fn accept(listener: TcpListener, house: Arc<House>) {
     let mut stop = house.stop.clone();
     let mut tasks = JoinSet::new();
+    let most = house.options.max_connections.saturating_mul(2);
+    let mut is_crowded = false;
     while !*stop.borrow() {
+        note_crowd(&mut is_crowded, tasks.len() >= most);
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if !is_crowded => match accepted {
                 Ok((stream, remote)) => admit(stream, remote, &house, &mut tasks),
                 Err(error) => refuse(&error).await,
             },
@@ -109,6 +116,17 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 async fn refuse(error: &io::Error) {
     tracing::warn!(%error, "a connection could not be accepted; trying on (too many open files? raise the limit)");
     tokio::time::sleep(ACCEPT_PAUSE).await; // the condition ends by itself; a tight loop would not help it
+}
+
+/// Says once that nobody is let in, and once that it is over.
+fn note_crowd(before: &mut bool, now: bool) {
+    match (std::mem::replace(before, now), now) {
+        (false, true) => tracing::warn!(
+            "no more connections are taken: twice MAX_CONNECTIONS wait for room to hand over what they have read; see why reading is stopped"
+        ),
+        (true, false) => tracing::info!("connections are taken again"),
+        _ => {}
+    }
 }
 
 fn note_end(ended: Result<(), tokio::task::JoinError>) {

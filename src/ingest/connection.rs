@@ -126,11 +126,14 @@ impl<S: AsyncRead + Unpin> Connection<S> {
     }
 
     /// How much one read may take with a share at hand. A peer above its rate is read to the end
-    /// of its large event in small steps, so that what follows fits into the connection's own.
+    /// of its large event in small steps, so that what follows fits into the connection's own; and
+    /// while rejected bytes find no room, every connection may come to wait with what it has read.
     fn step_size(&self) -> usize {
         let (house, peer) = (&self.house, self.link.peer());
         let over = |pace: &pace::Pace| pace.wait(peer, house.clock.monotonic()).is_some();
-        if house.pace.as_ref().is_some_and(over) { OWN_BUFFER } else { READ_SIZE }
+        let is_small =
+            house.pace.as_ref().is_some_and(over) || !house.spool.has_room(Lane::Quarantine);
+        if is_small { OWN_BUFFER } else { READ_SIZE }
     }
 
     async fn obey(&mut self, step: Step, stop: &mut watch::Receiver<bool>) -> Option<End> {

@@ -87,8 +87,9 @@ impl Spool {
                 guard(&self.ledger).dirty = true;
                 self.write_ledger()?;
             }
-            let mine = !guard(&state.hidden).insert(number);
+            let mine = guard(&state.hidden).contains(&number);
             if mine || !self.exists(lane, number)? {
+                guard(&state.hidden).insert(number);
                 return Ok(number);
             }
             tracing::error!(
@@ -96,7 +97,6 @@ impl Spool {
                 number,
                 "the ledger file is older than the spool; a number was skipped"
             );
-            guard(&state.hidden).remove(&number);
             writer.number = None;
         }
     }

@@ -1,8 +1,8 @@
 //! The spool's folder at start: made, locked, its identity and its ledger read.
 
-use super::OpenError;
 use super::ledger::Ledger;
 use super::names::{self, Lane, Paths};
+use super::{OpenError, reserve};
 use crate::base::disk::{self, Disk};
 use std::any::Any;
 use std::io;
@@ -35,32 +35,43 @@ pub(super) fn lock_folder(
     })
 }
 
-pub(super) fn spool_id(disk: &dyn Disk, paths: &Paths) -> Result<String, OpenError> {
+/// The identity, if the spool has one.
+pub(super) fn spool_id(disk: &dyn Disk, paths: &Paths) -> Result<Option<String>, OpenError> {
     let path = paths.spool_id();
     match disk::read(disk, &path, 1024) {
         Ok(bytes) => {
             let id = String::from_utf8_lossy(&bytes).trim().to_owned();
             if id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
-                return Ok(id);
+                return Ok(Some(id));
             }
             let what = "it must hold 16 hexadecimal digits: restore it from a manifest's identity";
             Err(unusable("reading", &path)(io::Error::new(io::ErrorKind::InvalidData, what)))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let id = format!("{:016x}", rand::random::<u64>());
-            disk::replace(disk, &path, format!("{id}\n").as_bytes())
-                .map_err(unusable("writing", &path))?;
-            Ok(id)
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unusable("reading", &path)(error)),
+    }
+}
+
+/// A new identity. Where a full disk does not take it, the old one has to do.
+fn new_spool_id(disk: &dyn Disk, paths: &Paths, old: Option<String>) -> Result<String, OpenError> {
+    let id = format!("{:016x}", rand::random::<u64>());
+    match (disk::replace(disk, &paths.spool_id(), format!("{id}\n").as_bytes()), old) {
+        (Ok(()), _) => Ok(id),
+        (Err(error), Some(old)) if reserve::is_full(&error) => Ok(old),
+        (Err(error), _) => Err(unusable("writing", &paths.spool_id())(error)),
     }
 }
 
 /// Reads the ledger file. Where there is none, or one that cannot be read, the counting begins
 /// anew with what is in the folders: nothing is lost but the history.
-pub(super) fn load_ledger(disk: &dyn Disk, paths: &Paths, id: &str) -> Result<Ledger, OpenError> {
+pub(super) fn load_ledger(
+    disk: &dyn Disk,
+    paths: &Paths,
+    id: Option<String>,
+) -> Result<Ledger, OpenError> {
     let path = paths.ledger();
-    let parsed = disk::read(disk, &path, 64 << 20).and_then(|bytes| Ledger::parse(id, &bytes));
+    let parse = |bytes: Vec<u8>| Ledger::parse(id.as_deref().unwrap_or_default(), &bytes);
+    let parsed = disk::read(disk, &path, 64 << 20).and_then(parse);
     match parsed {
         Ok(ledger) => Ok(ledger),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Err(OpenError::Newer { path }),
@@ -72,13 +83,15 @@ pub(super) fn load_ledger(disk: &dyn Disk, paths: &Paths, id: &str) -> Result<Le
     }
 }
 
+/// A ledger of what is in the folders. With the old one the last numbers are lost: what is given
+/// out from now on belongs to a new identity, so that no segment is called like an earlier one.
 fn rebuild(
     disk: &dyn Disk,
     paths: &Paths,
-    id: &str,
+    old: Option<String>,
     broken: Option<&io::Error>,
 ) -> Result<Ledger, OpenError> {
-    let mut ledger = Ledger::new(id);
+    let mut ledger = Ledger::new(&new_spool_id(disk, paths, old)?);
     let mut found = false;
     for lane in Lane::ALL {
         let (mut smallest, mut largest) = (u64::MAX, 0);

@@ -9,8 +9,10 @@
 //!
 //! The file holds, per lane, totals through the last sealed segment and which numbers they
 //! include. Not trusted: that it is up to date, and that a bad disk left it as it was written: it
-//! says what may be unlinked, so it carries a checksum. A segment sealed later is added from its manifest
-//! at start; a retired one that is still there is only unlinked. No I/O here.
+//! says what may be unlinked, so it carries a checksum (since version 2; version 1 may have none).
+//! The checksum is of the text, so that a field of another version does not make it wrong. A
+//! segment sealed later is added from its manifest at start; a retired one that is still there is
+//! only unlinked. No I/O here.
 
 mod reading;
 
@@ -19,13 +21,17 @@ use super::names::Lane;
 use super::ranges::Ranges;
 use crate::base::checksum::Checksum;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io;
 
 pub use reading::{Reading, Sums, read_ledger};
 
 /// The version of the ledger file.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The last version that could be without a checksum.
+const LAST_WITHOUT: u64 = 1;
 
 /// One value for each lane.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,24 +101,52 @@ struct File {
     spool_id: String,
     #[serde(flatten)]
     lanes: PerLane<Totals>,
-    /// Of the lanes, written as JSON without white space.
-    checksum: Checksum,
+    /// Of everything else but the first two, written as JSON without white space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<Checksum>,
 }
 
 impl File {
     fn of(spool_id: &str, lanes: PerLane<Totals>) -> io::Result<Self> {
-        let checksum = Checksum::of(&serde_json::to_vec(&lanes)?);
+        let checksum = Some(Checksum::of(&serde_json::to_vec(&lanes)?));
         Ok(Self { version: VERSION, spool_id: spool_id.to_owned(), lanes, checksum })
     }
 
-    /// Whether it says what was once written.
-    fn is_sound(&self) -> io::Result<bool> {
-        let ranges = Lane::ALL.into_iter().all(|lane| {
+    /// # Errors
+    /// `Unsupported` if a newer version wrote it, whatever else it says; `InvalidData`.
+    fn parse(bytes: &[u8]) -> io::Result<Self> {
+        let text: Map<String, Value> = serde_json::from_slice(bytes).map_err(|e| invalid(&e))?;
+        let version = text.get("version").and_then(Value::as_u64).unwrap_or_default();
+        if version > u64::from(VERSION) {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "it is of a newer version"));
+        }
+        let sum = sum_of(&text)?;
+        let file: Self = serde_json::from_value(text.into()).map_err(|e| invalid(&e))?;
+        let is_as_written = file.checksum.map_or(version <= LAST_WITHOUT, |c| c == sum);
+        if is_as_written && file.is_sound() {
+            return Ok(file);
+        }
+        Err(invalid(&"its checksum is wrong"))
+    }
+
+    fn is_sound(&self) -> bool {
+        Lane::ALL.into_iter().all(|lane| {
             let totals = self.lanes.get(lane);
             totals.counted.is_sound() && totals.retired.is_sound()
-        });
-        Ok(ranges && Checksum::of(&serde_json::to_vec(&self.lanes)?) == self.checksum)
+        })
     }
+}
+
+fn invalid(what: &dyn Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.to_string())
+}
+
+/// The checksum that a file should have, from its text.
+fn sum_of(text: &Map<String, Value>) -> io::Result<Checksum> {
+    let is_summed = |name: &String| !["version", "spool_id", "checksum"].contains(&name.as_str());
+    let summed = text.iter().filter(|(name, _)| is_summed(name));
+    let summed: Map<_, _> = summed.map(|(name, value)| (name.clone(), value.clone())).collect();
+    Ok(Checksum::of(&serde_json::to_vec(&summed)?))
 }
 
 /// The check of a lane's stored totals against its manifests, which runs behind the intake.
@@ -184,15 +218,9 @@ impl Ledger {
     /// `InvalidData` if they are no ledger of this spool; `Unsupported` if they are of a newer
     /// version.
     pub fn parse(spool_id: &str, bytes: &[u8]) -> io::Result<Self> {
-        let file: File = serde_json::from_slice(bytes)
-            .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
-        if file.version > VERSION {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "it is of a newer version"));
-        }
-        let sound = file.is_sound()?;
-        if file.spool_id != spool_id || !sound {
-            let what = if sound { "it belongs to another spool" } else { "its checksum is wrong" };
-            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        let file = File::parse(bytes)?;
+        if file.spool_id != spool_id {
+            return Err(invalid(&"it belongs to another spool"));
         }
         let mut ledger = Self::new(spool_id);
         for lane in Lane::ALL {
@@ -207,6 +235,11 @@ impl Ledger {
         let mut bytes = serde_json::to_vec_pretty(&File::of(&self.spool_id, lanes)?)?;
         bytes.push(b'\n');
         Ok(bytes)
+    }
+
+    /// Whose it is.
+    pub fn spool_id(&self) -> &str {
+        &self.spool_id
     }
 
     pub fn totals(&self, lane: Lane) -> &Totals {

@@ -178,6 +178,12 @@ const LARGEST: u64 = 1 << 50;
 /// A manifest larger than this is not ours, in bytes.
 const LIMIT: u64 = 64 * 1024;
 
+/// The one thing that every version of a manifest says.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 impl Manifest {
     /// A manifest for a segment that is about to be opened.
     #[must_use]
@@ -202,19 +208,20 @@ impl Manifest {
     /// written by a newer version of this program.
     pub fn load(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
         let bytes = disk::read(disk, path, LIMIT)?;
-        let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| {
-            // serde_json's message holds a position and a type, never content.
-            io::Error::new(io::ErrorKind::InvalidData, error.to_string())
-        })?;
-        if manifest.version > VERSION {
+        // serde_json's message holds a position and a type, never content.
+        let invalid =
+            |e: serde_json::Error| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
+        // Whatever else a newer program writes, this must not be taken for damage.
+        let Versioned { version } = serde_json::from_slice(&bytes).map_err(invalid)?;
+        if version > VERSION {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 format!(
-                    "spool format {} is newer than this program's {VERSION}: start the newer version",
-                    manifest.version
+                    "spool format {version} is newer than this program's {VERSION}: start the newer version"
                 ),
             ));
         }
+        let manifest: Self = serde_json::from_slice(&bytes).map_err(invalid)?;
         if !manifest.is_sound() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "its counts cannot be"));
         }
@@ -314,9 +321,12 @@ mod tests {
         let path = dir.path().join("m");
         let mut manifest = Manifest::new("a".into(), "EVENT".into(), Timestamp::UNIX_EPOCH);
         manifest.version = VERSION + 1;
-        manifest.store(&disk::OsDisk, &path).unwrap();
-        let error = Manifest::load(&disk::OsDisk, &path).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
-        assert!(error.to_string().contains("newer"), "{error}");
+        let another_shape = br#"{"version":2,"who":"somebody"}"#.to_vec();
+        for text in [manifest.to_bytes().unwrap(), another_shape] {
+            disk::replace(&disk::OsDisk, &path, &text).unwrap();
+            let error = Manifest::load(&disk::OsDisk, &path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+            assert!(error.to_string().contains("newer"), "{error}");
+        }
     }
 }

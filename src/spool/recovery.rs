@@ -9,7 +9,7 @@
 //! - `.sealed` that the ledger does not include: added from its manifest.
 //!
 //! A panic or an error of the contents sets that one segment aside; an error of the disk has the
-//! lane looked at again later. Names that are not ours are left alone.
+//! lane looked at again later, and costs the lane's other segments nothing. Names that are not ours are left alone.
 
 use super::manifest::{Manifest, SealedBy};
 use super::names::{self, State};
@@ -75,16 +75,19 @@ impl Spool {
 
     fn recover_lane(&self, lane: Lane) -> io::Result<()> {
         let found = self.find_left(lane)?;
+        // A bad sector under one file is no reason to leave the others where they are.
+        let mut first = Ok(());
         for name in &found.litter {
-            disk::remove_if_there(&*self.disk, &self.paths.lane(lane).join(name))?;
+            let path = self.paths.lane(lane).join(name);
+            first = first.and(disk::remove_if_there(&*self.disk, &path));
         }
         for number in &found.retired {
-            self.unlink(lane, *number)?;
+            first = first.and(self.unlink(lane, *number));
         }
         for number in &found.open {
-            self.recover_or_set_aside(lane, *number)?;
+            first = first.and(self.recover_or_set_aside(lane, *number));
         }
-        self.check(lane)
+        first.and(self.check(lane))
     }
 
     fn find_left(&self, lane: Lane) -> io::Result<Found> {

@@ -12,27 +12,35 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 impl Spool {
-    /// Seals what waits in a lane, oldest first; what fails stays and is tried again.
+    /// Seals what waits in a lane, oldest first; what fails stays, is tried again, and holds back
+    /// nothing behind it.
     pub(super) fn finish(&self, lane: Lane) {
         let state = self.lane(lane);
         let _keeper = guard(&state.keeper);
         let mut sealed = 0;
-        while let Some(mut closing) = self.take_closing(lane) {
-            if let Err(error) = self.close(&mut closing) {
-                let mut writer = guard(&state.writer);
-                writer.in_hand = 0;
-                writer.closing.push_front(closing);
-                drop(writer);
-                self.disk_trouble(&error);
-                break;
+        let waiting = guard(&state.writer).closing.len();
+        for _ in 0..waiting {
+            let Some(mut closing) = self.take_closing(lane) else { break };
+            match self.close(&mut closing) {
+                Ok(()) => sealed += 1,
+                Err(error) => self.put_back(lane, closing, &error),
             }
-            sealed += 1;
         }
         if sealed > 0 {
             self.store_ledger();
             *guard(&self.last_seal) = Some(self.clock.wall());
             self.sealed.send_modify(|count| *count += sealed);
         }
+    }
+
+    /// Behind the others, so that each has its turn.
+    fn put_back(&self, lane: Lane, closing: Closing, error: &io::Error) {
+        {
+            let mut writer = guard(&self.lane(lane).writer);
+            writer.in_hand = 0;
+            writer.closing.push_back(closing);
+        }
+        self.disk_trouble(error);
     }
 
     fn take_closing(&self, lane: Lane) -> Option<Closing> {

@@ -3,15 +3,20 @@
 //! Oldest first. A segment that failed waits without a slot; the others go on. While a lane's store
 //! fails, no more than `UPLOAD_CONCURRENCY` of its segments are tried in turn, plus one fresh one a
 //! minute, so that a few segments that nobody ever takes (too large for a proxy, waiting for an old
-//! destination) cannot hold back the rest. At most [`LIMIT`] claims: memory does not grow with the
-//! backlog.
+//! destination) cannot hold back the rest. What waits for a reason of its own (the disk, an old
+//! destination) comes after what is fresh and has at most half of the slots: an old store that
+//! swallows every question would otherwise keep all of them for ever. At most [`LIMIT`] claims, and
+//! [`MOST`] with those: memory does not grow with the backlog.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Claims of one lane at most, in the air and waiting together.
+/// Claims of one lane at most, in the air and waiting for the store together.
 pub const LIMIT: usize = 64;
+/// Claims of one lane at most, with those that wait for reasons of their own: more than an outage
+/// leaves behind that have been tried, or they would stand in front of all others for ever.
+pub const MOST: usize = 4096;
 
 /// A lane's claims.
 #[derive(Debug, Default)]
@@ -52,22 +57,38 @@ pub struct PutOff {
 }
 
 impl Queue {
-    /// What to take up now, of a lane that may have `width` uploads in the air.
+    /// What to take up now, of a lane that may have `width` uploads in the air. Where nothing fresh
+    /// is found, [`Queue::pick_hindered`] says what else there is to do.
     #[must_use]
     pub fn pick(&self, now: Instant, width: usize) -> Pick {
-        let due = self.claims.iter().find(|(_, claim)| claim.due.is_some_and(|due| due <= now));
-        match due {
-            Some((number, claim)) => Pick::Again(*number, claim.is_stored),
+        match self.due(now, false) {
+            Some(again) => again,
             None if self.takes_fresh(now, width) => Pick::Fresh,
-            None => Pick::Nothing,
+            None => self.pick_hindered(now, width),
         }
+    }
+
+    /// A segment that waited for a reason of its own.
+    #[must_use]
+    pub fn pick_hindered(&self, now: Instant, width: usize) -> Pick {
+        let in_flight = self.claims.values().filter(|c| c.is_own_fault && c.due.is_none()).count();
+        let again = self.due(now, true).filter(|_| in_flight < (width / 2).max(1));
+        again.unwrap_or(Pick::Nothing)
+    }
+
+    /// The oldest claim that is due, of those that wait for reasons of their own or of the others.
+    fn due(&self, now: Instant, is_own_fault: bool) -> Option<Pick> {
+        let is_due = |claim: &Claim| claim.due.is_some_and(|due| due <= now);
+        let mut claims = self.claims.iter().filter(|(_, claim)| claim.is_own_fault == is_own_fault);
+        let (number, claim) = claims.find(|(_, claim)| is_due(claim))?;
+        Some(Pick::Again(*number, claim.is_stored))
     }
 
     fn takes_fresh(&self, now: Instant, width: usize) -> bool {
         let waits = |claim: &&Claim| !claim.is_own_fault || claim.due.is_none();
         let count = self.claims.values().filter(waits).count();
         match self.next_fresh {
-            _ if self.claims.len() >= LIMIT => false,
+            _ if count >= LIMIT || self.claims.len() >= MOST => false,
             None => true,
             Some(next) => count < width || next <= now,
         }

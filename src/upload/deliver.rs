@@ -74,6 +74,7 @@ impl Segment {
             segment: self.manifest.identity.clone(),
             checksum: self.sealed.checksum,
             files: recorded.into_iter().chain(made).collect(),
+            own_name: self.name.with_identity,
         }
     }
 

@@ -217,6 +217,6 @@ fn object() -> Object {
         (Attribute::Metadata(SEGMENT.into()), IDENTITY.to_owned()),
         (Attribute::Metadata(CHECKSUM.into()), checksum.to_string()),
     ]);
-    let mark = Mark { segment: IDENTITY.to_owned(), checksum, files: Vec::new() };
+    let mark = Mark { segment: IDENTITY.to_owned(), checksum, files: Vec::new(), own_name: false };
     Object { payload: PutPayload::from_static(BODY), attributes, mark }
 }

@@ -47,6 +47,9 @@ pub struct Mark {
     pub checksum: Checksum,
     /// For a folder: length and checksum of the files that are ours.
     pub files: Vec<(u64, Checksum)>,
+    /// The name carries the identity, so that nobody else can meet it: in a store that returns no
+    /// metadata an object of our length under it is ours.
+    pub own_name: bool,
 }
 
 /// What is under a name.
@@ -228,7 +231,7 @@ pub async fn ask(place: &Place, key: &Path, mark: &Mark, pace: &Pace) -> Result<
     let head = place.kind != Kind::Folder;
     let request = place.store.get_opts(key, GetOptions { head, ..GetOptions::default() });
     match cut_off(pace, 0, request).await? {
-        Ok(found) if head => Ok(compare_metadata(&found.attributes, mark)),
+        Ok(found) if head => Ok(compare_metadata(&found.attributes, found.meta.size, mark)),
         Ok(found) => cut_off(pace, found.meta.size, compare_file(found, mark))
             .await?
             .map_err(|error| sort(Doing::Head, place, verdict(&error))),
@@ -239,16 +242,16 @@ pub async fn ask(place: &Place, key: &Path, mark: &Mark, pace: &Pace) -> Result<
     }
 }
 
-fn compare_metadata(attributes: &Attributes, mark: &Mark) -> Asked {
-    let is = |key: &'static str, value: &str| {
-        attributes.get(&Attribute::Metadata(key.into())).is_some_and(|v| v.as_ref() == value)
-    };
+fn compare_metadata(attributes: &Attributes, size: u64, mark: &Mark) -> Asked {
+    let get = |key: &'static str| attributes.get(&Attribute::Metadata(key.into()));
+    let is = |key, value: &str| get(key).is_some_and(|v| v.as_ref() == value);
     let same_segment = is(SEGMENT, &mark.segment);
-    if same_segment && is(CHECKSUM, &mark.checksum.to_string()) {
-        Asked::Ours
-    } else {
-        Asked::Other { by_a_copy: same_segment }
-    }
+    let is_own_length = mark.files.iter().any(|(length, _)| *length == size);
+    let is_ours = match get(SEGMENT) {
+        Some(_) => same_segment && is(CHECKSUM, &mark.checksum.to_string()),
+        None => mark.own_name && is_own_length,
+    };
+    if is_ours { Asked::Ours } else { Asked::Other { by_a_copy: same_segment } }
 }
 
 async fn compare_file(found: GetResult, mark: &Mark) -> object_store::Result<Asked> {

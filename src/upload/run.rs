@@ -216,16 +216,18 @@ impl<'a> Line<'a> {
     }
 
     async fn take_from(&mut self, lane: Lane, now: Instant) -> Result<bool, UploadError> {
+        let width = self.options().concurrency;
         let Some(queue) = self.queues.get(&lane) else { return Ok(false) };
-        let found = match queue.pick(now, self.options().concurrency) {
-            Pick::Again(number, is_stored) => Some((number, is_stored)),
-            Pick::Fresh => self.fresh(lane).await?.map(|number| (number, false)),
-            Pick::Nothing => None,
-        };
-        if let Some((number, is_stored)) = found {
-            self.start(lane, number, is_stored);
+        let mut pick = queue.pick(now, width);
+        if pick == Pick::Fresh {
+            pick = match self.fresh(lane).await? {
+                Some(number) => Pick::Again(number, false),
+                None => queue.pick_hindered(now, width),
+            };
         }
-        Ok(found.is_some())
+        let Pick::Again(number, is_stored) = pick else { return Ok(false) };
+        self.start(lane, number, is_stored);
+        Ok(true)
     }
 
     /// The oldest segment that is not claimed.

@@ -8,6 +8,7 @@
 )]
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod bad;
 pub mod sim;
 
 use jiff::{SignedDuration, Timestamp};

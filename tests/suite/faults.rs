@@ -7,9 +7,11 @@
 //! | the store | away, refusing, throttling, slow, resetting, hanging, half answers, lost answers, late commits, old servers |
 //! | the disk | spool full, disk full, files damaged |
 //! | the neighbours | two instances on one prefix |
+//! | the version | a spool that an older one left |
 
 mod disk;
 mod neighbours;
 pub mod parts;
 mod program;
 mod store;
+mod versions;

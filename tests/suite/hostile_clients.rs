@@ -387,6 +387,37 @@ fn connections_do_not_pile_up_while_reading_is_stopped() {
     assert_eq!((tally.delivered, tally.unread), (600, 0), "{tally:?}");
 }
 
+/// Whoever makes room waits with its rejected bytes while the quarantine is full: without an end
+/// to that, one sender of garbage that connects again and again would take every file descriptor.
+#[test]
+fn connections_with_rejected_bytes_do_not_pile_up_behind_a_full_quarantine() {
+    let (store, seed) = (Store::start(), seed());
+    store.go_away();
+    let mut site = Site::new(&store);
+    site.set("MAX_FILE_SIZE", "100000").set("MAX_SPOOL_SIZE", "400000");
+    site.set("MAX_CONNECTIONS", "20").set("MAX_CONNECTIONS_PER_PEER", "20");
+    let (daemon, to) = (site.start(), site.address());
+    let before = std::fs::read_dir(format!("/proc/{}/fd", daemon.id())).unwrap().count();
+    let piece = format!("<EVENT><a>{}</EVENT>", "x".repeat(3000));
+    let garbage = |_| {
+        let mut socket = connect_from(attacker(1), to).unwrap();
+        socket.write_all(piece.repeat(7).as_bytes()).unwrap();
+        socket
+    };
+    let kept: Vec<_> = (0..100).map(garbage).collect();
+    daemon.wait_for("no more connections are taken");
+    let open = std::fs::read_dir(format!("/proc/{}/fd", daemon.id())).unwrap().count();
+    assert!(open <= before + 40 + 20, "{open} files open, {before} before");
+    drop(kept);
+    store.heal();
+    daemon.wait_for("connections are taken again");
+    let events = Factory::new(seed).events(50);
+    let sent = [send_from(Ipv4Addr::new(127, 0, 1, 1), to, events, Duration::ZERO)];
+    let rules = Rules { max_file_size: 100_000, strangers: true, ..Rules::default() };
+    let tally = drain_and_check(&store, &[&site], daemon, &sent, &rules);
+    assert_eq!((tally.delivered, tally.unread), (50, 0), "{tally:?}");
+}
+
 // Refused.
 
 #[test]

@@ -84,15 +84,37 @@ fn a_store_that_is_back_gets_at_once_what_waited_for_it() {
 #[test]
 fn claims_are_bounded_whatever_the_backlog_is() {
     let now = Instant::now();
-    let mut queue = Queue::default();
     let own = PutOff { is_own_fault: true, ..wait(3600) };
-    let mut number = 0;
-    while queue.pick(now, WIDTH) == Pick::Fresh {
-        number += 1;
-        queue.start(number, now, MINUTE);
-        queue.put_off(number, now, own);
+    for (how, most) in [(own, MOST as u64), (wait(3600), LIMIT as u64)] {
+        let mut queue = Queue::default();
+        let mut number = 0;
+        while queue.pick(now, WIDTH) == Pick::Fresh {
+            number += 1;
+            queue.start(number, now, MINUTE);
+            queue.put_off(number, now, how);
+        }
+        assert_eq!(number, most);
     }
-    assert_eq!(number, LIMIT as u64);
+}
+
+/// An old destination that swallows every question, and more segments to ask it for than there are
+/// slots: they would be due again before the last of them was asked.
+#[test]
+fn what_waits_for_a_reason_of_its_own_comes_after_what_is_fresh_and_has_half_of_the_slots() {
+    let now = Instant::now();
+    let mut queue = Queue::default();
+    for number in 1..=2 * LIMIT as u64 {
+        queue.start(number, now, MINUTE);
+        queue.put_off(number, now, PutOff { is_own_fault: true, ..wait(0) });
+    }
+    assert_eq!(queue.pick(now, WIDTH), Pick::Fresh);
+    for number in 1..=2 {
+        assert_eq!(queue.pick_hindered(now, WIDTH), Pick::Again(number, false));
+        queue.start(number, now, MINUTE);
+    }
+    assert_eq!(queue.pick_hindered(now, WIDTH), Pick::Nothing);
+    assert_eq!(queue.pick(now, WIDTH), Pick::Fresh);
+    assert_eq!(queue.pick_hindered(now, 1), Pick::Nothing);
 }
 
 #[test]

@@ -60,7 +60,8 @@ async fn tls_server() -> Server {
 }
 
 async fn put_one(destination: &Destination) -> Result<Stored, PutError> {
-    let mark = Mark { segment: "s".into(), checksum: Crc::of(b""), files: Vec::new() };
+    let mark =
+        Mark { segment: "s".into(), checksum: Crc::of(b""), files: Vec::new(), own_name: false };
     let bytes = bytes::Bytes::from_static(b"<EVENTS/>");
     let object = Object { payload: bytes.into(), attributes: Attributes::new(), mark };
     let place = destination.place(Lane::Events);

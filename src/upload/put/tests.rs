@@ -19,7 +19,7 @@ fn object(segment: &str, text: &'static str) -> Object {
         (Attribute::Metadata(SEGMENT.into()), segment.to_owned()),
         (Attribute::Metadata(CHECKSUM.into()), checksum.to_string()),
     ]);
-    let mark = Mark { segment: segment.to_owned(), checksum, files: Vec::new() };
+    let mark = Mark { segment: segment.to_owned(), checksum, files: Vec::new(), own_name: false };
     Object { payload: PutPayload::from_static(text.as_bytes()), attributes, mark }
 }
 

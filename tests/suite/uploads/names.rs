@@ -187,6 +187,28 @@ fn a_lost_answer_of_a_store_without_conditions_is_not_sent_again() {
     assert_eq!(requests(&store, "PUT", "xml-events/").len(), 1);
 }
 
+/// Without metadata only the name can say whose an object is, and this one is nobody else's.
+#[test]
+fn a_crash_before_retiring_leaves_one_object_in_a_store_that_drops_metadata() {
+    let (store, shelf) = (Store::start(), Shelf::new("a"));
+    store.fault(Rule::always(Fault::DropMetadata).puts());
+    shelf.failing.lock().unwrap().extend(["retire"; 100]);
+    shelf.seal(Lane::Events, 1, XML);
+    let house = House::open(&shelf, s3(&store, "xml-events/"));
+    until("stored", || shelf.log().contains(&"retire events 1".to_owned()));
+    house.crash();
+    shelf.failing.lock().unwrap().clear();
+
+    let house = House::open(&shelf, s3(&store, "xml-events/"));
+    house.drained();
+    assert!(shelf.is_empty());
+    assert_eq!(
+        keys(&store, "xml-events/"),
+        ["xml-events/20260301_040507_a-events-000000000001.xml"]
+    );
+    assert_eq!(store.rewritten(), []);
+}
+
 #[test]
 fn nothing_is_put_before_it_is_written_down() {
     let (store, shelf) = (Store::start(), Shelf::new("a"));

@@ -58,6 +58,34 @@ fn while_the_old_destination_gives_no_answer_its_segments_wait_and_the_others_go
     assert!(keys(&store, "xml-events/").is_empty());
 }
 
+/// An outage of an hour leaves 64 segments behind that were tried; if their store never comes back,
+/// they must not be all that is ever looked at.
+#[test]
+fn many_segments_that_wait_for_an_old_destination_hold_back_nobody() {
+    let (store, shelf) = (Store::start(), Shelf::new("a"));
+    let other = Store::start();
+    store.fault(Rule::always(Fault::HangInBody).puts().at("xml-events/"));
+    shelf.seal(Lane::Events, 1, XML);
+    let house = House::open(&shelf, s3(&store, "xml-events/"));
+    until("tried", || requests(&store, "PUT", "xml-events/").len() == 1);
+    house.crash();
+    store.go_away();
+    for number in 2..=100 {
+        shelf.seal(Lane::Events, number, XML);
+        let mut slots = shelf.slots.lock().unwrap();
+        let tried = slots[&(Lane::Events, 1)].manifest.tried.clone();
+        slots.get_mut(&(Lane::Events, number)).unwrap().manifest.tried = tried;
+    }
+    shelf.seal(Lane::Events, 101, XML);
+
+    let mut house = House::open(&shelf, s3(&other, "xml-events/"));
+    house.next_landed();
+    assert_eq!(keys(&other, "xml-events/").len(), 1);
+    store.heal();
+    house.drained();
+    assert_eq!(keys(&other, "xml-events/").len(), 101);
+}
+
 #[test]
 fn a_folder_gets_whole_files_with_siblings_for_the_rest() {
     let dir = tempfile::tempdir().unwrap();
