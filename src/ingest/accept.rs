@@ -57,7 +57,7 @@ fn admit(stream: TcpStream, remote: SocketAddr, house: &Arc<House>, tasks: &mut 
         if let Some(unsaid) = house.refused.due(&*house.clock) {
             tracing::warn!(%peer, unsaid, "refused: not in ALLOW_FROM; add it there if it is one of yours");
         }
-        return;
+        return reset(&stream);
     }
     if let Err(error) = prepare(&stream) {
         tracing::warn!(%peer, %error, "TCP keepalive could not be set; a dead peer may go unnoticed");
@@ -111,6 +111,12 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
         .with_interval(KEEPALIVE_INTERVAL)
         .with_retries(KEEPALIVE_RETRIES);
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// Closes so that the sender cannot take it for an orderly end after which all was read. Where the
+/// option is refused, bytes that are still unread have the same effect.
+fn reset(stream: &TcpStream) {
+    let _only_less_clear = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
 async fn refuse(error: &io::Error) {
