@@ -30,26 +30,26 @@ pub struct Door {
 #[derive(Debug, thiserror::Error)]
 pub enum DoorError {
     /// No connection.
-    #[error("cannot connect to {to}: {source}; is the program running, and is --to its address?")]
+    #[error("cannot connect to {to}: {cause}; is the program running, and is --to its address?")]
     Connect {
         /// The address as it was given.
         to: String,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The bytes to send could not be read.
     #[error("cannot read: {0}")]
     Source(io::Error),
     /// The connection broke, or was refused.
     #[error(
-        "the listener at {to} did not take all of it ({source}): see its log (is this machine in \
+        "the listener at {to} did not take all of it ({cause}): see its log (is this machine in \
          ALLOW_FROM, is TLS on, is it paused?)"
     )]
     Broken {
         /// The address as it was given.
         to: String,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -69,9 +69,12 @@ impl Door {
     /// It is not certain that all of it was taken.
     pub fn send(&self, mut source: impl Read) -> Result<u64, DoorError> {
         let to = self.address();
-        let broken = |source| DoorError::Broken { to: to.clone(), source };
-        let mut socket =
-            connect(&to).map_err(|source| DoorError::Connect { to: to.clone(), source })?;
+        let broken = |cause| DoorError::Broken { to: to.clone(), cause };
+        let mut socket = connect(&to).map_err(|cause| match cause.kind() {
+            // It was let in by the kernel and turned away by the listener.
+            io::ErrorKind::ConnectionReset => broken(cause),
+            _ => DoorError::Connect { to: to.clone(), cause },
+        })?;
         let mut buffer = vec![0; PIECE];
         let mut sent = 0;
         loop {
