@@ -7,8 +7,9 @@ use super::reader::{Reader, typed};
 use super::settings::Settings;
 use super::typed::Listener;
 use crate::ingest::tls;
+use socket2::{Domain, Socket, Type};
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 
 /// What to do about an address that cannot be listened at.
@@ -37,19 +38,26 @@ pub(super) fn files(reader: &mut Reader, own: &Listener) {
     }
 }
 
-/// Listens for a moment at each address whose setting is fine.
+/// Binds for a moment each address whose setting is fine.
 pub(super) fn addresses(reader: &mut Reader, settings: &Settings) {
     let own = &settings.listen;
-    let tcp = |address| TcpListener::bind(address).map(drop);
     let main = SocketAddr::new(own.host, own.port);
-    try_out(reader, &["PORT", "BIND_HOST"], main, tcp);
+    try_out(reader, &["PORT", "BIND_HOST"], main, bind);
     if let Some(port) = own.udp_port {
         let udp = |address| UdpSocket::bind(address).map(drop);
         try_out(reader, &["UDP_PORT", "BIND_HOST"], SocketAddr::new(own.host, port), udp);
     }
     if let Some(admin) = &settings.admin {
-        try_out(reader, &["ADMIN_ADDR"], admin.addr, tcp);
+        try_out(reader, &["ADMIN_ADDR"], admin.addr, bind);
     }
+}
+
+/// Binds, and does not listen: whoever connected meanwhile would be cut off, with what was sent.
+/// Connections of an earlier process that linger are in nobody's way, as for the listener.
+fn bind(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())
 }
 
 fn try_out(

@@ -151,6 +151,7 @@ fn plain_text_to_the_tls_port_is_told_once_and_costs_nobody_else_anything() {
     }
     honest.finish().unwrap();
     assert_eq!(metric(&daemon, "xsa_tls_handshakes_failed_total", "plain-text"), 20);
+    daemon.wait_for("a sender speaks plain text to the TLS port");
     let log = daemon.log();
     let said = lines(&log, "a sender speaks plain text to the TLS port");
     assert_eq!(said, 1, "{log}");

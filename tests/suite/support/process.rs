@@ -277,7 +277,11 @@ impl Daemon {
     pub fn wait_until_received(&self, count: usize) {
         let mut last = None;
         wait_until("everything is counted as received", || {
-            last = self.received();
+            let now = self.received();
+            if now != last {
+                println!("received {now:?} of {count}");
+            }
+            last = now;
             assert!(last.is_none_or(|last| last <= count as u64), "{last:?} of {count} received");
             last == Some(count as u64)
         });
