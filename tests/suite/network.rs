@@ -5,7 +5,7 @@ use crate::faults::parts::drain_and_check;
 use crate::support::appliance::{Factory, push, seed};
 use crate::support::check::Rules;
 use crate::support::pages::{self, ask, get, metric};
-use crate::support::process::{Site, wait_until};
+use crate::support::process::{Daemon, Site, wait_until};
 use crate::support::sender::{Authority, Pair, Secure, send_from, send_secure};
 use crate::support::store::Store;
 use std::io::{Read, Write};
@@ -33,7 +33,13 @@ fn mutual(site: &mut Site, clients: &Authority) {
     site.set("TLS_CLIENT_CA_FILE", path.to_str().unwrap());
 }
 
-fn lines(log: &str, text: &str) -> usize {
+/// Lines of the log with this text, once there is one: what is written takes a moment to be read.
+fn lines(daemon: &Daemon, text: &str) -> usize {
+    daemon.wait_for(text);
+    count(&daemon.log(), text)
+}
+
+fn count(log: &str, text: &str) -> usize {
     log.lines().filter(|line| line.contains(text)).count()
 }
 
@@ -80,7 +86,7 @@ fn mutual_tls_takes_the_right_certificate_and_no_other() {
     let sent = [send_secure(HOME, site.address(), &config, events, Duration::ZERO)];
     let count = metric(&daemon, "xsa_tls_handshakes_failed_total", "client-certificate");
     assert_eq!(count, 2);
-    assert_eq!(lines(&daemon.log(), "has no certificate of TLS_CLIENT_CA_FILE"), 1);
+    assert_eq!(lines(&daemon, "has no certificate of TLS_CLIENT_CA_FILE"), 1);
     // The refused events are nowhere: the check would find events that nobody sent.
     let tally = drain_and_check(&store, &[&site], daemon, &sent, &Rules::default());
     assert_eq!(tally.delivered, 100);
@@ -115,8 +121,8 @@ fn replaced_certificates_serve_new_connections_and_old_connections_live_on() {
     for _ in 0..3 {
         connect(&second).unwrap().finish().unwrap();
     }
+    assert_eq!(lines(&daemon, "the changed TLS files cannot be used"), 1);
     let log = daemon.log();
-    assert_eq!(lines(&log, "the changed TLS files cannot be used"), 1, "{log}");
     let line = log.lines().find(|line| line.contains("changed TLS files cannot")).unwrap();
     for part in ["ERROR", "TLS_KEY_FILE", "key.pem", "no restart is needed"] {
         assert!(line.contains(part), "{part}: {line}");
@@ -151,10 +157,7 @@ fn plain_text_to_the_tls_port_is_told_once_and_costs_nobody_else_anything() {
     }
     honest.finish().unwrap();
     assert_eq!(metric(&daemon, "xsa_tls_handshakes_failed_total", "plain-text"), 20);
-    daemon.wait_for("a sender speaks plain text to the TLS port");
-    let log = daemon.log();
-    let said = lines(&log, "a sender speaks plain text to the TLS port");
-    assert_eq!(said, 1, "{log}");
+    assert_eq!(lines(&daemon, "a sender speaks plain text to the TLS port"), 1);
     let sent = [crate::support::appliance::Session::of(events)];
     let tally = drain_and_check(&store, &[&site], daemon, &sent, &Rules::default());
     assert_eq!(tally.delivered, 20);
@@ -176,8 +179,8 @@ fn tls_to_the_plain_port_is_told_once_and_costs_nobody_else_anything() {
     wait_until("every hello was counted", || {
         metric(&daemon, "xsa_tls_handshakes_failed_total", "to-plain-port") == 10
     });
+    assert_eq!(lines(&daemon, "a sender speaks TLS to the plain port"), 1);
     let log = daemon.log();
-    assert_eq!(lines(&log, "a sender speaks TLS to the plain port"), 1, "{log}");
     let line = log.lines().find(|line| line.contains("speaks TLS to the plain port")).unwrap();
     assert!(line.contains("TLS_CERT_FILE") && line.contains("127.0.0.2"), "{line}");
     let rules = Rules { strangers: true, ..Rules::default() };
@@ -226,7 +229,7 @@ fn an_expired_certificate_is_used_and_told() {
     let site = secured(&store, &Pair { cert, key: key.serialize_pem() });
     let ended = site.start().terminate();
     assert_eq!(ended.code(), Some(0), "{}", ended.log);
-    assert_eq!(lines(&ended.log, "is not valid at this time"), 1, "{}", ended.log);
+    assert_eq!(count(&ended.log, "is not valid at this time"), 1, "{}", ended.log);
 }
 
 // At start.
@@ -297,6 +300,7 @@ fn a_peer_above_the_rate_is_slowed_and_nothing_is_dropped() {
     assert!(took > Duration::from_secs(4), "{took:?}");
     assert!(unhindered < took / 2, "the neighbour took {unhindered:?}");
     assert!(metric(&daemon, "xsa_rate_limit_waits_total", "") > 0);
+    daemon.wait_for("slowed down");
     let log = daemon.log();
     let slowed: Vec<_> = log.lines().filter(|line| line.contains("slowed down")).collect();
     assert!(!slowed.is_empty() && slowed.len() <= 1 + took.as_secs() as usize / 10, "{log}");
