@@ -288,8 +288,9 @@ mod floor {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
                 let mut byte = [0];
-                if socket.read(&mut byte).unwrap() == 0 {
-                    return;
+                match socket.read(&mut byte) {
+                    Ok(1) => {}
+                    _ended => return,
                 }
                 head.push(byte[0]);
             }
@@ -298,10 +299,10 @@ mod floor {
             let mut left: usize = length.parse().unwrap();
             while left > 0 {
                 let most = left.min(buffer.len());
-                let read = socket.read(&mut buffer[..most]).unwrap();
-                if read == 0 {
-                    return; // it was ended in the middle of its last file
-                }
+                let read = match socket.read(&mut buffer[..most]) {
+                    Ok(0) | Err(_) => return, // it was ended in the middle of its last file
+                    Ok(read) => read,
+                };
                 left -= read;
                 received.fetch_add(read as u64, Ordering::Relaxed);
             }
