@@ -8,6 +8,7 @@ use super::manifest::SealedBy;
 use super::names::State;
 use super::{Closing, Lane, Spool, guard};
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Spool {
     /// To be called about every 50 to 100 ms, by one thread.
@@ -75,7 +76,12 @@ impl Spool {
                 self.disk_trouble(&error);
             }
         }
-        let took = self.clock.monotonic().saturating_sub(now);
+        self.note_sync(now);
+    }
+
+    /// A sync that began then is over, well or not.
+    pub(super) fn note_sync(&self, began: Duration) {
+        let took = self.clock.monotonic().saturating_sub(began);
         metrics::histogram!("xsa_sync_seconds").record(took.as_secs_f64());
         *guard(&self.last_sync) = Some(took);
     }

@@ -74,7 +74,9 @@ impl Spool {
             closing.suspect = false;
         }
         closing.segment.write_footer()?;
+        let began = self.clock.monotonic();
         let synced = closing.segment.file.sync();
+        self.note_sync(began);
         closing.suspect = synced.is_err();
         synced
     }
